@@ -1,0 +1,41 @@
+"""Curves: what a zone should look like over room time, past or to come.
+
+A curve is pure and total: it answers for every instant, and never depends on what a lamp did.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from controller.core.light import Look
+
+
+class Curve(Protocol):
+    """A zone's look over room time (ms)."""
+
+    def look_at(self, at_ms: int) -> Look:
+        """The look the zone should have at ``at_ms``."""
+        ...
+
+    def knots(self, from_ms: int, until_ms: int) -> tuple[int, ...]:
+        """Corner instants strictly between the two, rising: between neighbours the curve is smooth.
+
+        Between two knots L* and colour run evenly (or the curve is constant).
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A curve that never changes."""
+
+    look: Look
+
+    def look_at(self, at_ms: int) -> Look:
+        """Return the one look."""
+        del at_ms
+        return self.look
+
+    def knots(self, from_ms: int, until_ms: int) -> tuple[int, ...]:
+        """A constant has no corners."""
+        del from_ms, until_ms
+        return ()
