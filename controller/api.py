@@ -9,7 +9,7 @@ from typing import Protocol, TypeAlias
 
 from controller.core.commands import SessionSheet
 from controller.core.records import Record
-from controller.core.snapshot import Snapshot
+from controller.core.snapshot import Ribbon, Snapshot
 from controller.ports import SessionSummary
 from controller.wire import CommandRequest, Reply
 
@@ -57,6 +57,14 @@ class RoomApi(Protocol):
 
     def watch(self, listener: Listener) -> Callable[[], None]:
         """Call ``listener`` on the loop at every change; returns what ends it. It must not block."""
+        ...
+
+    def ribbon(self, profile: str | None = None) -> Ribbon | None:
+        """The plan of the whole session as a drawing needs it: light, music and cues over session time.
+
+        Without a profile that of the running session (holds, extensions and jumps in it), None when there
+        is none. With one, what that profile would be in this room; None when there is no such profile.
+        """
         ...
 
     def profiles(self) -> tuple[Named, ...]:

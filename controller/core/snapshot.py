@@ -161,3 +161,45 @@ class Snapshot:
     faults: tuple[FaultView, ...]
     prepared: bool
     """A booking has prepared the room (lights and bed up), or somebody has."""
+
+
+@dataclass(frozen=True, slots=True)
+class RibbonPoint:
+    """A zone's look at a session time, as the plan has it; ``swatch`` is ``#rrggbb`` in its true colour."""
+
+    session_ms: int
+    brightness_percent: float
+    swatch: str
+
+
+@dataclass(frozen=True, slots=True)
+class RibbonZone:
+    """One zone's light over the whole session, sampled where it bends."""
+
+    zone: str
+    points: tuple[RibbonPoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RibbonMusic:
+    """A stretch of music, or with ``pool`` None of planned silence."""
+
+    start_ms: int
+    length_ms: int
+    pool: str | None
+    mood: str
+    energy: float
+    level_dba: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ribbon:
+    """The whole session as it is planned now, for a drawing. Times in session ms; no overrides in it."""
+
+    profile: str
+    length_ms: int
+    minimum_ms: int
+    phases: tuple[PhaseView, ...]
+    zones: tuple[RibbonZone, ...]
+    music: tuple[RibbonMusic, ...]
+    cues: tuple[CueView, ...]
