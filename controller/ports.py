@@ -333,6 +333,82 @@ class Prompts(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class MqttMessage:
+    """One message that came in. The last two are None on a broker that speaks only MQTT 3.1.1."""
+
+    topic: str
+    payload: bytes
+    qos: int
+    retain: bool
+    response_topic: str | None = None
+    correlation_data: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MqttWill:
+    """What the broker says in our name when we are gone without a word."""
+
+    topic: str
+    payload: bytes
+    qos: int = 1
+    retain: bool = True
+
+
+class MqttClient(Protocol):
+    """One link to an MQTT broker (``hardware/mqtt_link.py``). Called on the event loop only."""
+
+    @property
+    def up(self) -> bool:
+        """Whether the broker has accepted us and has not gone since."""
+        ...
+
+    @property
+    def speaks_v5(self) -> bool:
+        """Whether this connection has response topics and message expiry."""
+        ...
+
+    @property
+    def health(self) -> str | None:
+        """What is not well, in one clear line, or None."""
+        ...
+
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int = 0,
+        retain: bool = False,
+        expiry_s: float | None = None,
+        repeat: bool = True,
+        correlation_data: bytes | None = None,
+    ) -> None:
+        """Hand a message over. Never blocks, never raises for the broker's sake.
+
+        While the broker is away, QoS 0 is dropped and the rest waits for at most ``expiry_s`` (real
+        seconds; 30 without), of a retained topic the newest only. ``repeat=False``: once it has been put
+        on the wire it is never sent again, even if the broker went before it acknowledged.
+        """
+        ...
+
+    def subscribe(self, topic_filter: str, handler: Callable[[MqttMessage], None], *, qos: int = 1) -> None:
+        """Call ``handler`` on the loop for every message that matches, from now on, over every reconnect."""
+        ...
+
+    def on_up(self, callback: Callable[[], None]) -> None:
+        """Call back each time the broker has accepted us: the moment to announce everything anew."""
+        ...
+
+    def on_down(self, callback: Callable[[str], None]) -> None:
+        """Call back with one clear line each time the broker is lost or refuses us."""
+        ...
+
+    async def run(self) -> None:
+        """Hold the link until cancelled; then say goodbye (the will's message included)."""
+        ...
+
+
 # ---------------------------------------------------------------- journal
 
 
