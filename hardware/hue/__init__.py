@@ -1,0 +1,1 @@
+"""The Hue driver's parts. Only ``bridge.py`` may import phue."""
