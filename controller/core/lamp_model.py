@@ -1,0 +1,172 @@
+"""A lamp as we believe it to be: the transition it runs, and so its look at any instant.
+
+Bridges read back a fade's target, not its live level, so the level is modelled from what was sent. A lamp
+runs a transition evenly in luminance and in mired (or xy), and a new one takes over from the live level.
+This module must never take a readback for a live level, and never decide what is safe: that is the
+envelope's.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from controller.core.light import Colour, Look, Mired, mix_colours
+from controller.core.units import clamp, lerp, lstar_from_luminance, luminance_from_lstar
+
+HUE_STEPS: Final = 254
+_TINY: Final = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class LampTraits:
+    """What a lamp can be told.
+
+    ``floor_percent`` is the dimmest it glows without being off. ``brightness_steps`` is into how many even
+    steps of luminance a target is cut (Hue 254); None for a lamp without steps. Whites are told in whole
+    mired.
+    """
+
+    floor_percent: float = 0.4
+    brightness_steps: int | None = HUE_STEPS
+
+    @property
+    def floor_luminance(self) -> float:
+        """The faintest luminance it can show, as it can be told it."""
+        floor = clamp(self.floor_percent / 100.0, 1e-4, 1.0)
+        steps = self.brightness_steps
+        return floor if steps is None else max(round(floor * steps), 1) / steps
+
+    @property
+    def floor_lstar(self) -> float:
+        """L* of its faintest glow."""
+        return lstar_from_luminance(self.floor_luminance)
+
+    def half_step_lstar(self, lstar: float) -> float:
+        """How far, in L*, the nearest look it can be told may lie from ``lstar``."""
+        if self.brightness_steps is None:
+            return 0.0
+        luminance = max(luminance_from_lstar(lstar), self.floor_luminance)
+        half = 0.5 / self.brightness_steps
+        return lstar_from_luminance(luminance + half) - lstar_from_luminance(luminance)
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """Which way brightness last went, to see when it turns back (luminance 0 to 1).
+
+    ``trend`` is +1 rising, -1 falling, 0 not known. ``low`` and ``high`` are the extremes since the last
+    turn. Before ``guard_until_ms`` it may not turn again.
+    """
+
+    trend: int = 0
+    low: float = 1.0
+    high: float = 0.0
+    guard_until_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LampModel:
+    """One lamp: from ``start`` at ``start_ms`` to ``target`` in ``duration_ms``, then at rest.
+
+    A lamp that is off has ``on`` False and both looks at L* 0.
+    """
+
+    on: bool
+    start_ms: int
+    start: Look
+    target: Look
+    duration_ms: int = 0
+    traits: LampTraits = field(default_factory=LampTraits)
+    turns: Turns = field(default_factory=Turns)
+
+    @property
+    def end_ms(self) -> int:
+        """When its transition is over."""
+        return self.start_ms + self.duration_ms
+
+
+def resting(look: Look, now_ms: int, traits: LampTraits | None = None) -> LampModel:
+    """Return a lamp at rest with a look; off when L* is 0."""
+    luminance = luminance_from_lstar(look.lstar)
+    turns = Turns(low=luminance, high=luminance)
+    return LampModel(look.lstar > 0.0, now_ms, look, look, 0, traits or LampTraits(), turns)
+
+
+def progress(model: LampModel, now_ms: int) -> float:
+    """Return how much of its transition has run, 0 to 1."""
+    if model.duration_ms <= 0 or now_ms >= model.end_ms:
+        return 1.0
+    return max((now_ms - model.start_ms) / model.duration_ms, 0.0)
+
+
+def luminance_at(model: LampModel, now_ms: int) -> float:
+    """Return its relative luminance (0 to 1) at an instant."""
+    start, target = (luminance_from_lstar(look.lstar) for look in (model.start, model.target))
+    return lerp(start, target, progress(model, now_ms))
+
+
+def colour_at(model: LampModel, now_ms: int) -> Colour:
+    """Return its colour at an instant (an off lamp's is what it would come on with)."""
+    return mix_colours(model.start.colour, model.target.colour, progress(model, now_ms))
+
+
+def look_at(model: LampModel, now_ms: int) -> Look:
+    """Return its look at an instant."""
+    fraction = progress(model, now_ms)
+    if fraction >= 1.0:
+        return model.target
+    return Look(lstar_from_luminance(luminance_at(model, now_ms)), colour_at(model, now_ms))
+
+
+def shown(look: Look, traits: LampTraits) -> Look:
+    """Return the nearest look the lamp can be told, in its steps and whole mired.
+
+    What is fainter than its floor, but not off, is the floor.
+    """
+    colour = Mired(float(round(look.colour.value))) if isinstance(look.colour, Mired) else look.colour
+    if look.lstar <= 0.0:
+        return Look(0.0, colour)
+    luminance = clamp(luminance_from_lstar(look.lstar), traits.floor_luminance, 1.0)
+    if traits.brightness_steps is not None:
+        luminance = round(luminance * traits.brightness_steps) / traits.brightness_steps
+    return Look(lstar_from_luminance(luminance), colour)
+
+
+def begun(model: LampModel, target: Look, duration_ms: int, now_ms: int) -> LampModel:
+    """Return the lamp with a new transition begun, from where it lives now. ``turns`` are as they were."""
+    if target.lstar <= 0.0:
+        return replace(model, on=False, start_ms=now_ms, start=target, target=target, duration_ms=0)
+    start = look_at(model, now_ms)
+    if not model.on:
+        start = Look(min(model.traits.floor_lstar, target.lstar), target.colour)
+    if duration_ms <= 0:
+        start = target
+    return replace(
+        model, on=True, start_ms=now_ms, start=start, target=target, duration_ms=max(duration_ms, 0)
+    )
+
+
+def turned(model: LampModel, now_ms: int, threshold: float, window_ms: int) -> Turns:
+    """Return its turns brought up to an instant.
+
+    A turn is counted when luminance has gone back from its extreme by more than ``threshold``; from then
+    on, for ``window_ms``, the next is not allowed.
+    """
+    turns = model.turns
+    first, last = luminance_from_lstar(model.start.lstar), luminance_at(model, now_ms)
+    low, high = min(turns.low, first, last), max(turns.high, first, last)
+    if turns.trend == 0:
+        if last - low > threshold + _TINY and last >= first:
+            return Turns(1, last, last, turns.guard_until_ms)
+        if high - last > threshold + _TINY and last <= first:
+            return Turns(-1, last, last, turns.guard_until_ms)
+        return Turns(0, low, high, turns.guard_until_ms)
+    passed = high - threshold if turns.trend > 0 else low + threshold
+    went_back = (passed - last) * turns.trend
+    if went_back <= _TINY:
+        return Turns(turns.trend, low, high, turns.guard_until_ms)
+    turned_ms = now_ms
+    target = luminance_from_lstar(model.target.lstar)
+    if abs(target - first) > _TINY and model.duration_ms > 0:
+        share = clamp((passed - first) / (target - first), 0.0, 1.0)
+        turned_ms = min(now_ms, model.start_ms + round(share * model.duration_ms))
+    return Turns(-turns.trend, last, last, turned_ms + window_ms)
