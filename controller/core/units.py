@@ -6,7 +6,7 @@ Words and symbols used throughout the code:
 
 * *luminance* is relative to the lamp's maximum, 0 to 1. A Hue ``bri`` of n is taken as n/254 of it.
 * *percent* is luminance times 100: what a person sets and a profile says ("45 %").
-* *L\\** is CIE 1976 lightness, 0 to 100: fades run evenly in it because eyes do.
+* *lightness*, L*, is CIE 1976 lightness, 0 to 100: fades run evenly in it because eyes do.
 * *mired* is a million divided by kelvin: colour temperature fades run evenly in it.
 """
 
@@ -27,7 +27,7 @@ SILENT_DB: Final = -60.0
 
 def clamp(value: float, low: float, high: float) -> float:
     """Return ``value`` moved into ``[low, high]``."""
-    return low if value < low else high if value > high else value
+    return low if value < low else min(value, high)
 
 
 def lerp(start: float, end: float, fraction: float) -> float:

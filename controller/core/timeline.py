@@ -1,0 +1,173 @@
+"""The timeline: a score laid out over session time, and what extend, skip and go-to make of it.
+
+Session time is milliseconds since the start, less holds. It never runs back: a jump, even to an earlier
+phase, cuts the current slot where it is and lays new slots behind it. So light is seamless by
+construction: every fade starts from where the slot before it had got to.
+"""
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from controller.core.light import Look, mix_colours
+from controller.core.score import LightStep, Phase, Score, ZoneId
+from controller.core.units import lerp
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One stay in a phase: which, from when, how long (session ms)."""
+
+    phase_index: int
+    start_ms: int
+    length_ms: int
+
+    @property
+    def end_ms(self) -> int:
+        """Session time at which the slot ends."""
+        return self.start_ms + self.length_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Fade:
+    """A zone goes evenly (L*, mired) from one look to another between two session times."""
+
+    start_ms: int
+    end_ms: int
+    start: Look
+    end: Look
+
+    def look_at(self, session_ms: int) -> Look:
+        """The look at a session time; before and after, the ends."""
+        if session_ms >= self.end_ms:
+            return self.end
+        return mix_looks(self.start, self.end, (session_ms - self.start_ms) / (self.end_ms - self.start_ms))
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneTrack:
+    """A zone's light over the whole session: its first look and every fade, in order."""
+
+    first: Look
+    fades: tuple[Fade, ...]
+    starts: tuple[int, ...]
+
+    def look_at(self, session_ms: int) -> Look:
+        """The look the score wants at a session time."""
+        index = bisect_right(self.starts, session_ms) - 1
+        return self.first if index < 0 else self.fades[index].look_at(session_ms)
+
+    def knots(self, from_ms: int, until_ms: int) -> tuple[int, ...]:
+        """Corner times strictly between two session times, rising."""
+        corners: set[int] = set()
+        index = max(bisect_right(self.starts, from_ms) - 1, 0)
+        for fade in self.fades[index:]:
+            if fade.start_ms >= until_ms:
+                break
+            corners.update(t for t in (fade.start_ms, fade.end_ms) if from_ms < t < until_ms)
+        return tuple(sorted(corners))
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """The slots of a session as planned now, with each zone's light laid out over them."""
+
+    score: Score
+    slots: tuple[Slot, ...]
+    tracks: Mapping[ZoneId, ZoneTrack] = field(compare=False, repr=False)
+
+    @property
+    def end_ms(self) -> int:
+        """Session time at which the last slot ends."""
+        return self.slots[-1].end_ms
+
+    def slot_at(self, session_ms: int) -> int:
+        """Index of the slot in force; the last one after the end. An empty slot is never in force."""
+        for index in range(len(self.slots) - 1, -1, -1):
+            slot = self.slots[index]
+            if slot.start_ms <= session_ms and (slot.length_ms > 0 or index == len(self.slots) - 1):
+                return index
+        return 0
+
+    def phase_of(self, slot: int) -> Phase:
+        """The phase that a slot is a stay in."""
+        return self.score.phases[self.slots[slot].phase_index]
+
+
+def mix_looks(start: Look, end: Look, fraction: float) -> Look:
+    """Return the look a fraction of the way, evenly in L* and colour."""
+    if start == end or fraction <= 0.0:
+        return start
+    return Look(
+        lerp(start.lstar, end.lstar, fraction), mix_colours(start.colour, end.colour, min(fraction, 1.0))
+    )
+
+
+def lay_out(score: Score) -> Timeline:
+    """Return the timeline of a score as it was written."""
+    return with_lengths(score, [(index, phase.length_ms) for index, phase in enumerate(score.phases)])
+
+
+def with_lengths(score: Score, stays: list[tuple[int, int]]) -> Timeline:
+    """Return a timeline of stays, each a phase index and a length in ms, end to end."""
+    slots: list[Slot] = []
+    at = 0
+    for phase_index, length_ms in stays:
+        slots.append(Slot(phase_index, at, length_ms))
+        at += length_ms
+    frozen = tuple(slots)
+    return Timeline(score, frozen, {zone: _track(score, frozen, zone) for zone in score.resting})
+
+
+def resized(timeline: Timeline, slot: int, delta_ms: int, session_ms: int) -> Timeline:
+    """Lengthen (or shorten) a slot; a slot in force cannot end before ``session_ms``."""
+    stays = _stays(timeline)
+    phase_index, length = stays[slot]
+    least = max(0, session_ms - timeline.slots[slot].start_ms) if slot <= timeline.slot_at(session_ms) else 0
+    stays[slot] = (phase_index, max(length + delta_ms, least))
+    return with_lengths(timeline.score, stays)
+
+
+def jumped(timeline: Timeline, session_ms: int, phase_index: int) -> Timeline:
+    """Cut the slot in force at ``session_ms`` and go on with a phase and those after it.
+
+    Lengths that were planned for later phases (an extension, an anchor's shift) are kept.
+    """
+    now = timeline.slot_at(session_ms)
+    planned = {slot.phase_index: slot.length_ms for slot in timeline.slots[now + 1 :]}
+    stays = _stays(timeline)[: now + 1]
+    stays[now] = (stays[now][0], session_ms - timeline.slots[now].start_ms)
+    phases = timeline.score.phases
+    stays += [
+        (index, planned.get(index, phases[index].length_ms)) for index in range(phase_index, len(phases))
+    ]
+    return with_lengths(timeline.score, stays)
+
+
+def _stays(timeline: Timeline) -> list[tuple[int, int]]:
+    return [(slot.phase_index, slot.length_ms) for slot in timeline.slots]
+
+
+def _track(score: Score, slots: tuple[Slot, ...], zone: ZoneId) -> ZoneTrack:
+    first = live = score.resting[zone]
+    fades: list[Fade] = []
+    for slot in slots:
+        for fade in _slot_fades(score.phases[slot.phase_index].light, slot, zone, live):
+            fades.append(fade)
+            live = fade.end
+    return ZoneTrack(first, tuple(fades), tuple(fade.start_ms for fade in fades))
+
+
+def _slot_fades(steps: tuple[LightStep, ...], slot: Slot, zone: ZoneId, live: Look) -> list[Fade]:
+    mine = [step for step in steps if zone in step.looks and step.offset_ms < slot.length_ms]
+    fades: list[Fade] = []
+    for index, step in enumerate(mine):
+        start_ms = slot.start_ms + step.offset_ms
+        following = mine[index + 1].offset_ms if index + 1 < len(mine) else slot.length_ms
+        whole = Fade(start_ms, start_ms + step.fade_ms, live, step.looks[zone])
+        cut_ms = min(whole.end_ms, slot.start_ms + following)
+        # A fade cut short by the next step or the slot's end stops where it has got to: no jump.
+        live = whole.look_at(cut_ms)
+        if whole.start != live:
+            fades.append(Fade(start_ms, cut_ms, whole.start, live))
+    return fades
