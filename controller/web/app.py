@@ -1,0 +1,103 @@
+"""The web app, put together: guard, calls, sockets, pages. It decides nothing and touches no driver."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import TypeAdapter
+from starlette.staticfiles import StaticFiles
+
+from controller.api import Rooms
+from controller.core.snapshot import Ribbon, Snapshot
+from controller.ports import Clock
+from controller.web.access import Access
+from controller.web.context import WebContext
+from controller.web.guard import Guard
+from controller.web.lists import list_calls
+from controller.web.live import LiveRoom
+from controller.web.pages import page_calls
+from controller.web.pairing import pairing_calls
+from controller.web.room_calls import room_calls
+from controller.web.screens import PromptScreen
+from controller.web.sockets import socket_calls
+from controller.wire import CommandRequest
+
+STATIC_DIR: Final = Path(__file__).parent / "static"
+API_VERSION: Final = "1"
+
+
+def create_app(
+    rooms: Rooms,
+    access: Access,
+    health: Callable[[], tuple[str, ...]],
+    clock: Clock,
+    *,
+    screens: Mapping[str, PromptScreen] | None = None,
+    secure: bool = False,
+    origins: tuple[str, ...] = (),
+    addresses: Callable[[], tuple[str, ...]] = tuple,
+) -> FastAPI:
+    """Return the app that serves these rooms.
+
+    ``health`` gives the reasons why something is not well. ``screens`` are the clients' displays, one for
+    each room: give them to the rooms as a prompt port; without, the displays stay empty. ``secure``: it is
+    served under TLS. ``origins``: further origins its pages may have. ``addresses``: where tablets find it.
+    """
+    live = {room_id: LiveRoom(room, clock) for room_id, room in rooms.items()}
+    shown = {room_id: (screens or {}).get(room_id) or PromptScreen(clock) for room_id in rooms}
+    context = WebContext(rooms, access, health, clock, live, shown, secure, origins, addresses)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with asyncio.TaskGroup() as tasks:
+            links = [tasks.create_task(link.run()) for link in live.values()]
+            yield
+            for link in links:
+                link.cancel()
+
+    # The interactive documentation would be fetched from another network: the document alone stays.
+    app = FastAPI(
+        title="Stillroom",
+        version=API_VERSION,
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.add_middleware(Guard, origins=origins, secure=secure)
+    for routes in (pairing_calls, room_calls, list_calls, socket_calls, page_calls):
+        app.include_router(routes(context))
+    app.mount("/static", StaticFiles(directory=STATIC_DIR), name="static")
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    app.state.context = context
+    return app
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """Return the API's document, with what our own encoders and parsers write and read in it."""
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, routes=app.routes)
+        calls = document["paths"]
+        command = _add_schema(document, TypeAdapter(CommandRequest), "Command")
+        calls["/api/v1/rooms/{room}/commands"]["post"]["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": command}},
+        }
+        for path, model in (("", Snapshot), ("/ribbon", Ribbon)):
+            answer = calls[f"/api/v1/rooms/{{room}}{path}"]["get"]["responses"]["200"]
+            schema = _add_schema(document, TypeAdapter(model), model.__name__)
+            answer["content"] = {"application/json": {"schema": schema}}
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def _add_schema(document: dict[str, Any], adapter: TypeAdapter[Any], name: str) -> dict[str, str]:
+    schema = adapter.json_schema(ref_template="#/components/schemas/{model}")
+    parts = document.setdefault("components", {}).setdefault("schemas", {})
+    parts.update(schema.pop("$defs", {}))
+    parts.setdefault(name, schema)
+    return {"$ref": f"#/components/schemas/{name}"}

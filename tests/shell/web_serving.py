@@ -1,0 +1,73 @@
+"""A served web app around a fake room, for the tests: real sockets, real clock, free port."""
+
+import asyncio
+import json
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from websockets.asyncio.client import ClientConnection, connect
+
+from controller.clock import RealClock
+from controller.web.access import Access, Role
+from controller.web.app import create_app
+from controller.web.screens import PromptScreen
+from controller.web.serving import serve
+from web_fake_room import FakeRoom
+
+PIN = "135790"
+
+
+def command(name: str, **fields: Any) -> dict[str, Any]:
+    return {"id": str(uuid.uuid4()), "command": name, **fields}
+
+
+@dataclass
+class Served:
+    room: FakeRoom
+    access: Access
+    clock: RealClock
+    screen: PromptScreen
+    url: str
+    reasons: list[str] = field(default_factory=list)
+
+    def client(self, role: Role | None = Role.THERAPIST, **headers: str) -> httpx.AsyncClient:
+        if role is not None:
+            headers["Authorization"] = f"Bearer {self.access.issue_token(role, 'test')}"
+        return httpx.AsyncClient(base_url=self.url, headers=headers, trust_env=False)
+
+    def live(self, role: Role = Role.THERAPIST, what: str = "live", room: str = "garden") -> connect:
+        token = self.access.issue_token(role, "tablet")
+        return self.socket(f"/api/v1/rooms/{room}/{what}", {"Authorization": f"Bearer {token}"})
+
+    def socket(self, path: str, headers: dict[str, str], origin: str | None = None) -> connect:
+        url = self.url.replace("http", "ws") + path
+        extra = headers | ({"Origin": origin} if origin else {})
+        return connect(url, additional_headers=extra, proxy=None)
+
+
+@asynccontextmanager
+async def served(data: Path, *, running: bool = True) -> AsyncIterator[Served]:
+    clock = RealClock()
+    room, access, screen = FakeRoom(clock, running=running), Access(data, clock, PIN), PromptScreen(clock)
+    reasons: list[str] = []
+    app = create_app({"garden": room}, access, lambda: tuple(reasons), clock, screens={"garden": screen})
+    port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(serve(app, "127.0.0.1", 0, started=port.set_result))
+        url = f"http://127.0.0.1:{await port}"
+        yield Served(room, access, clock, screen, url, reasons)
+        task.cancel()
+
+
+async def receive(socket: ClientConnection, kind: str) -> dict[str, Any]:
+    """Return the next message of a kind, past others."""
+    async with asyncio.timeout(5):
+        while True:
+            message: dict[str, Any] = json.loads(await socket.recv())
+            if message["type"] == kind:
+                return message
