@@ -43,8 +43,9 @@ def _profile_references(document: Document, known: Known) -> Iterator[Problem]:
     for pattern in (("anchor_cues", "*", "anchor"), ("anchor_shifts", "*", "anchor")):
         yield from unknown_names(document, pattern, "anchor", anchors)
     if known.prompts is not None:
-        for pattern in (("phases", "*", "cues", "*", "prompt"), ("anchor_cues", "*", "prompt")):
-            yield from unknown_names(document, pattern, "prompt", tuple(known.prompts))
+        in_phases = ("phases", "*", "cues", "*", "prompt")
+        yield from unknown_names(document, in_phases, "prompt", tuple(known.prompts))
+        yield from unknown_names(document, ("anchor_cues", "*", "prompt"), "prompt", tuple(known.prompts))
     if known.pools is not None:
         yield from unknown_names(document, ("phases", "*", "music", "pool"), "pool", (*known.pools, SILENCE))
 

@@ -42,7 +42,7 @@ class LookModel(FileModel):
     fade_minutes: Minutes | None = None
     """Minutes from whatever was there to this look. Without it: a third of the time until the next look or
     the phase's end, at most 10 minutes."""
-    zones: Annotated[Mapping[Id, ZoneLightModel], Field(default_factory=dict)]
+    zones: Mapping[Id, ZoneLightModel] = Field(default_factory=dict)
     """Zones that differ from the main light here."""
 
 
@@ -175,9 +175,9 @@ class ProfileModel(FileModel):
     """Who signed it, by role, never by name."""
     minimum_minutes: Minutes = 0.0
     """Before this the session ends only by an explicit `end anyway`."""
-    zone_factors: Annotated[Mapping[Id, Annotated[float, Field(ge=0.0, le=2.0)]], Field(default_factory=dict)]
+    zone_factors: Mapping[Id, Annotated[float, Field(ge=0.0, le=2.0)]] = Field(default_factory=dict)
     """Share of each phase's brightness that a zone gets; zones not named get it all."""
-    anchors: Annotated[Mapping[AnchorId, Id], Field(default_factory=dict)]
+    anchors: Mapping[AnchorId, Id] = Field(default_factory=dict)
     """Things that happen, such as the dose: each with the phase at whose start it is expected."""
     anchor_cues: Annotated[tuple[AnchorCueModel, ...], Field(max_length=200)] = ()
     """Cards that count from an anchor."""

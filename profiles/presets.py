@@ -31,7 +31,7 @@ class PresetModel(FileModel):
 
     title: Title | None = None
     """Its name on the tablet; without it the id."""
-    zones: Annotated[Mapping[Id, ZoneLookModel], Field(default_factory=dict)]
+    zones: Mapping[Id, ZoneLookModel] = Field(default_factory=dict)
     """Looks of the zones that are named; zones a room does not have are left out."""
     others: ZoneLookModel | None = None
     """Look of the room's other zones; without it they stay as they are."""

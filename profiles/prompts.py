@@ -53,7 +53,7 @@ class PromptsFile(FileModel):
 
     prompts: Annotated[Mapping[Id, PromptModel], Field(min_length=1, max_length=200)]
     """Prompts by key."""
-    parts_of_day: Annotated[Mapping[Language, PartsOfDayModel], Field(default_factory=dict)]
+    parts_of_day: Mapping[Language, PartsOfDayModel] = Field(default_factory=dict)
     """What `{part_of_day}` becomes in each language; English is built in."""
 
 

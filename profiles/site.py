@@ -26,7 +26,7 @@ class BridgeModel(FileModel):
     """`hue`, `simulated-hue`, `mqtt`, `sacn`, `lifx`, or another driver that is installed."""
     address: Address | None = None
     """Where it is: a host, host and port, or a topic; what the driver wants. Null: the driver finds it."""
-    options: Annotated[Mapping[Annotated[str, Field(max_length=60)], Option], Field(default_factory=dict)]
+    options: Mapping[Annotated[str, Field(max_length=60)], Option] = Field(default_factory=dict)
     """Whatever else the driver wants to know."""
 
 
@@ -57,7 +57,7 @@ class FixtureModel(FileModel):
 class RestingModel(FileModel):
     """A room's look before a session, and its safe look when it has to ask."""
 
-    zones: Annotated[Mapping[Id, ZoneLookModel], Field(default_factory=dict)]
+    zones: Mapping[Id, ZoneLookModel] = Field(default_factory=dict)
     """Looks of the zones that are named."""
     others: ZoneLookModel = ZoneLookModel(brightness_percent=20.0, kelvin=2500.0)
     """Look of the room's other zones."""
@@ -73,7 +73,7 @@ class AudioModel(FileModel):
     ceiling_dba: Annotated[float, Field(ge=40.0, le=SHIPPED.ceiling_dba)] = SHIPPED.ceiling_dba
     """The loudest this room may be, dB(A)."""
     k_db: Annotated[float, Field(ge=40.0, le=160.0)] | None = None
-    """Calibration: the level in the room (dB SPL) less the programme's loudness (LUFS). Null: uncalibrated."""
+    """Calibration: the level in the room (dB SPL) less the programme's loudness (LUFS). Null is none."""
     headphones_k_db: Annotated[float, Field(ge=40.0, le=160.0)] | None = None
     """The same for the headphones."""
     speakers_trim_db: Annotated[float, Field(ge=-30.0, le=0.0)] = 0.0
@@ -104,7 +104,7 @@ class RoomModel(FileModel):
     """Its zones. Shipped profiles and presets know `ceiling`, `bedside` and `path`."""
     fixtures: Annotated[tuple[FixtureModel, ...], Field(max_length=200)] = ()
     """Its lamps."""
-    resting: RestingModel = Field(default_factory=RestingModel)
+    resting: RestingModel = RestingModel()
     """Its look before a session."""
     audio: AudioModel = AudioModel()
     """Its sound."""
