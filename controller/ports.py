@@ -48,7 +48,8 @@ class FixtureInfo:
     """One lamp as its driver knows it.
 
     ``floor_percent`` is the dimmest it can glow without being off. A mired range of None means no
-    white tuning. ``has_colour``: it can show chromaticities inside its gamut.
+    white tuning. ``has_colour``: it can show chromaticities inside its gamut. ``brightness_steps``: into how
+    many even steps of luminance its driver cuts a target (Hue 254), or None for practically none.
     """
 
     fixture: FixtureId
@@ -58,6 +59,7 @@ class FixtureInfo:
     mired_range: tuple[float, float] | None = (153.0, 500.0)
     has_colour: bool = True
     reachable: bool = True
+    brightness_steps: int | None = 254
 
 
 @dataclass(frozen=True, slots=True)

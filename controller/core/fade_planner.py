@@ -1,0 +1,315 @@
+"""The fade planner: from a curve in L* and mired to the transitions that lamps run by themselves.
+
+Theory of operation. A lamp runs a transition evenly in luminance; a curve runs evenly in L* between its
+knots. So a transition is a chord under a bent line, and it errs most where the two slopes are equal
+(``chord_error``). Following, the planner takes from the live level the longest chord that stays inside the
+tolerance, ends it where the curve meets a brightness the lamp can be told exactly, and asks to be called
+again there. Away from the curve (an outage, a hand on the switch, a lamp back at 100 %) it goes towards it in
+one direction at the speed its authority allows, and then follows.
+
+A long chord never stands in an override's way: a new transition takes over from the live level at once,
+and the level is known because it is modelled. It must never plan from a readback, and never count on being
+called in time: every plan starts from where the lamp is at ``now_ms``.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, floor
+from typing import Final
+
+from controller.core.curves import Curve
+from controller.core.envelope import RATE_MARGIN, Authority, Limits, colour_length, needed_ms, rates
+from controller.core.lamp_model import LampModel, LampTraits, colour_at, look_at, shown
+from controller.core.light import Look, colour_distance_mired, mix_colours
+from controller.core.units import CIE_KAPPA, clamp, lerp, lstar_from_luminance, luminance_from_lstar
+
+CHORD_LSTAR: Final = 0.07
+"""How far a chord may leave the curve; with timing it stays under the promised 0.1 L*."""
+START_LSTAR: Final = 0.03
+"""How far from the curve a lamp may be and still be following it."""
+COLOUR_MIRED: Final = 2.0
+SETTLED_MIRED: Final = 1.0
+SPREAD_LSTAR: Final = 1.0
+"""When the levels a lamp might have lie further apart than this, it is brought in by one long chord."""
+CONVERGE_SHARE: Final = 0.2
+"""A converging chord spans this share of (L* + 16), so that its dark end is not much faster than the rest."""
+SHORTEST_STEPS: Final = 10
+"""A converging transition lasts at least this many of the lamp's time steps (1 s)."""
+COLOUR_CHORD_STEPS: Final = 100
+"""One that only waits for its colour lasts at most this many (10 s), so that brightness can follow."""
+SAMPLES: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a lamp needs now. ``look`` None: nothing. Either way, plan again at ``next_at_ms``."""
+
+    look: Look | None
+    duration_ms: int
+    next_at_ms: int
+
+
+def plan_next(
+    model: LampModel,
+    curve: Curve,
+    authority: Authority,
+    limits: Limits,
+    now_ms: int,
+    others: Sequence[LampModel] = (),
+) -> Plan:
+    """Return the next transition that brings a lamp to its curve or keeps it there.
+
+    ``limits`` are in room time. ``others`` are further states that the lamp might be in. The plan is a
+    wish: the envelope still has the last word.
+    """
+    knot_ms = _next_knot(curve, now_ms, limits)
+    dark = curve.look_at(now_ms).lstar <= 0.0 and curve.look_at(knot_ms - 1).lstar <= 0.0
+    if not model.on and not any(other.on for other in others):
+        return _plan_dark(model.traits, curve, now_ms, knot_ms)
+    if dark and all(_rests_at_floor(lamp, now_ms) for lamp in (model, *others)):
+        return Plan(Look(0.0, curve.look_at(now_ms).colour), 0, knot_ms)
+    if _spread(model, others, now_ms) > SPREAD_LSTAR:
+        return _plan_long(model, curve, authority, limits, now_ms, others)
+    if authority is Authority.HELP:
+        goal = shown(_wish(curve, now_ms + limits.help_fade_ms, model.traits), model.traits)
+        if goal.lstar > look_at(model, now_ms).lstar:
+            if _same(model.target, goal) and model.end_ms > now_ms:
+                return Plan(None, 0, model.end_ms)
+            return Plan(goal, limits.help_fade_ms, now_ms + limits.help_fade_ms)
+        authority = Authority.THERAPIST
+    good_ms = _good_until(model, curve, limits, now_ms, knot_ms)
+    if good_ms > now_ms:
+        return Plan(None, 0, good_ms)
+    if on_curve(model, curve, limits, now_ms):
+        plan = _follow(model, curve, limits, now_ms, knot_ms)
+        if plan.look is None:
+            return plan
+        least = needed_ms(model, plan.look, authority, limits, now_ms)
+        if least <= plan.duration_ms + limits.transition_step_ms:
+            return plan
+    return _converge(model, curve, authority, limits, now_ms)
+
+
+def on_curve(model: LampModel, curve: Curve, limits: Limits, now_ms: int) -> bool:
+    """Say whether a lamp is where its curve is, as nearly as it can be told to be."""
+    wish, live = _wish(curve, now_ms, model.traits), look_at(model, now_ms)
+    if not model.on:
+        return curve.look_at(now_ms).lstar < model.traits.floor_lstar
+    near = _tolerance(curve, limits, now_ms, START_LSTAR) + model.traits.half_step_lstar(wish.lstar)
+    return (
+        abs(live.lstar - wish.lstar) <= near
+        and colour_distance_mired(live.colour, wish.colour) <= COLOUR_MIRED
+    )
+
+
+def is_gentle(curve: Curve, limits: Limits, now_ms: int) -> bool:
+    """Say whether the score's own limits are enough to follow the curve for the next second."""
+    lstar_rate, mired_rate = rates(Authority.SCORE, limits)
+    step = SHORTEST_STEPS * limits.transition_step_ms
+    seconds = step / 1000.0
+    for at_ms in (now_ms, now_ms + step // 2, now_ms + step):
+        a, b = curve.look_at(at_ms), curve.look_at(at_ms + step)
+        if abs(a.lstar - b.lstar) > lstar_rate * seconds:
+            return False
+        if colour_distance_mired(a.colour, b.colour) > mired_rate * seconds:
+            return False
+    return True
+
+
+def chord_error(start_lstar: float, end_lstar: float) -> float:
+    """Return how far (L*) a transition leaves the even L* fade between the same ends, at its worst.
+
+    Both run in the same time. The gap is widest where their slopes are equal: where dL*/dY is the mean
+    slope ``m``, at ``Y = (116 / (3 m)) ** 1.5``. Below L* 8 lightness is straight and there is none.
+    """
+    start, end = luminance_from_lstar(start_lstar), luminance_from_lstar(end_lstar)
+    if abs(end - start) < 1e-9:
+        return 0.0
+    mean = (end_lstar - start_lstar) / (end - start)
+    if mean >= CIE_KAPPA - 1e-6:
+        return 0.0
+    widest = (116.0 / (3.0 * mean)) ** 1.5
+    share = (widest - start) / (end - start)
+    return abs(lstar_from_luminance(widest) - lerp(start_lstar, end_lstar, share))
+
+
+def _next_knot(curve: Curve, now_ms: int, limits: Limits) -> int:
+    """The curve's next corner, or the farthest instant a transition may end at."""
+    until_ms = now_ms + limits.transition_max_ms
+    knots = curve.knots(now_ms + limits.transition_step_ms, until_ms)
+    return knots[0] if knots else until_ms
+
+
+def _wish(curve: Curve, at_ms: int, traits: LampTraits) -> Look:
+    """What a lamp that is on should show: the curve, but never under its faintest glow."""
+    look = curve.look_at(at_ms)
+    return look if look.lstar >= traits.floor_lstar else Look(traits.floor_lstar, look.colour)
+
+
+def _same(a: Look, b: Look) -> bool:
+    return abs(a.lstar - b.lstar) < 1e-6 and colour_distance_mired(a.colour, b.colour) <= SETTLED_MIRED
+
+
+def _rests_at_floor(lamp: LampModel, now_ms: int) -> bool:
+    floor_lstar = lamp.traits.floor_lstar
+    return not lamp.on or look_at(lamp, now_ms).lstar <= floor_lstar + 1e-6
+
+
+def _spread(model: LampModel, others: Sequence[LampModel], now_ms: int) -> float:
+    live = look_at(model, now_ms)
+    looks = [look_at(other, now_ms) for other in others]
+    apart = [abs(look.lstar - live.lstar) for look in looks]
+    # A colour not known for sure counts as much as one that is as far beyond the score's tolerance.
+    apart += [colour_distance_mired(look.colour, live.colour) / (2 * COLOUR_MIRED) for look in looks]
+    return max(apart, default=0.0)
+
+
+def _tolerance(curve: Curve, limits: Limits, at_ms: int, least: float) -> float:
+    """L* that nobody can see: the least, or what the curve itself moves in one of the lamp's time steps."""
+    step = limits.transition_step_ms
+    return max(least, abs(curve.look_at(at_ms + step).lstar - curve.look_at(at_ms).lstar))
+
+
+def _plan_dark(traits: LampTraits, curve: Curve, now_ms: int, knot_ms: int) -> Plan:
+    """An off lamp comes on when the curve reaches its faintest glow, or at once if it stays under it."""
+    now, then = curve.look_at(now_ms), curve.look_at(knot_ms - 1)
+    floor_lstar = traits.floor_lstar
+    come_on = Plan(Look(max(now.lstar, floor_lstar), now.colour), 0, now_ms)
+    if now.lstar >= floor_lstar:
+        return come_on
+    if then.lstar > floor_lstar:
+        share = (floor_lstar - now.lstar) / (then.lstar - now.lstar)
+        on_ms = now_ms + ceil(share * (knot_ms - now_ms))
+        return Plan(None, 0, min(max(on_ms, now_ms + 1), knot_ms))
+    if now.lstar > 0.0 and then.lstar >= now.lstar - 1e-9:
+        return come_on
+    return Plan(None, 0, knot_ms)
+
+
+def _plan_long(
+    model: LampModel,
+    curve: Curve,
+    authority: Authority,
+    limits: Limits,
+    now_ms: int,
+    others: Sequence[LampModel],
+) -> Plan:
+    """One transition to the curve that is safe from every state the lamp might be in.
+
+    In steps it could lead a lamp up that is low already, only to bring it down again.
+    """
+    lamps = (model, *others)
+    if model.end_ms > now_ms and all(_same(lamp.target, model.target) for lamp in lamps):
+        wish = _wish(curve, model.end_ms, model.traits)
+        near = CHORD_LSTAR + model.traits.half_step_lstar(wish.lstar)
+        if abs(wish.lstar - model.target.lstar) <= near:
+            return Plan(None, 0, model.end_ms)
+    shortest = SHORTEST_STEPS * limits.transition_step_ms
+    duration = float(shortest)
+    goal = shown(_wish(curve, now_ms, model.traits), model.traits)
+    for _ in range(3):
+        goal = shown(_wish(curve, now_ms + round(duration), model.traits), model.traits)
+        least = max(needed_ms(lamp, goal, authority, limits, now_ms) for lamp in lamps)
+        duration = clamp(least, shortest, limits.transition_max_ms)
+    length = _in_steps(duration, limits)
+    return Plan(goal, length, now_ms + length)
+
+
+def _good_until(model: LampModel, curve: Curve, limits: Limits, now_ms: int, knot_ms: int) -> int:
+    """Until when what the lamp does by itself is right; ``now_ms`` when it is not."""
+    traits = model.traits
+    if model.end_ms <= now_ms:
+        settled = on_curve(model, curve, limits, now_ms) and _same(
+            model.target, shown(_wish(curve, knot_ms - 1, traits), traits)
+        )
+        return knot_ms if settled else now_ms
+    span = model.end_ms - now_ms
+    points = {now_ms + span * i // SAMPLES for i in range(SAMPLES + 1)}
+    points.update(curve.knots(now_ms, model.end_ms))
+    good_ms = now_ms
+    for at_ms in sorted(points):
+        wish, live = _wish(curve, at_ms, traits), look_at(model, at_ms)
+        near = _tolerance(curve, limits, at_ms, CHORD_LSTAR) + traits.half_step_lstar(wish.lstar)
+        if abs(wish.lstar - live.lstar) > near:
+            return good_ms
+        if colour_distance_mired(wish.colour, live.colour) > COLOUR_MIRED:
+            return good_ms
+        good_ms = at_ms
+    return good_ms
+
+
+def _follow(model: LampModel, curve: Curve, limits: Limits, now_ms: int, knot_ms: int) -> Plan:
+    """The longest chord from the live look along the way to the curve's next corner."""
+    traits = model.traits
+    live, corner = look_at(model, now_ms), curve.look_at(knot_ms - 1)
+    end = shown(corner, traits) if corner.lstar >= traits.floor_lstar else corner
+    slope = abs(end.lstar - live.lstar) / (knot_ms - now_ms)
+    tolerance = max(CHORD_LSTAR, slope * limits.transition_step_ms)
+    target = _chord_end(live.lstar, end.lstar, tolerance, traits)
+    whole = end.lstar - live.lstar
+    share = 1.0 if abs(whole) < 1e-6 else clamp((target - live.lstar) / whole, 0.0, 1.0)
+    if share <= 0.0:
+        # On its way to off and already at the floor: only its colour could still move.
+        if colour_distance_mired(live.colour, end.colour) <= COLOUR_MIRED:
+            return Plan(None, 0, knot_ms)
+        share, target = 1.0, live.lstar
+    length = _in_steps((knot_ms - now_ms) * share, limits, nearest=True)
+    colour = mix_colours(live.colour, end.colour, share)
+    return Plan(shown(Look(target, colour), traits), length, now_ms + length)
+
+
+def _chord_end(start: float, end: float, tolerance: float, traits: LampTraits) -> float:
+    """The farthest L* from ``start`` towards ``end`` that a chord inside the tolerance may end at."""
+    goal = max(end, traits.floor_lstar)
+    if chord_error(start, goal) <= tolerance:
+        return goal
+    near, far = 0.0, 1.0
+    for _ in range(24):
+        middle = (near + far) / 2.0
+        if chord_error(start, lerp(start, goal, middle)) <= tolerance:
+            near = middle
+        else:
+            far = middle
+    reached = lerp(start, goal, near)
+    steps = traits.brightness_steps
+    if steps is None:
+        return reached
+    first, last = luminance_from_lstar(start) * steps, luminance_from_lstar(reached) * steps
+    if goal > start:
+        told = max(floor(last + 1e-6), floor(first + 1e-6) + 1)
+        return min(lstar_from_luminance(told / steps), goal)
+    told = min(ceil(last - 1e-6), ceil(first - 1e-6) - 1)
+    return max(lstar_from_luminance(told / steps), goal)
+
+
+def _converge(model: LampModel, curve: Curve, authority: Authority, limits: Limits, now_ms: int) -> Plan:
+    """Go towards the curve, never past it, as fast as the authority may."""
+    live = look_at(model, now_ms)
+    lstar_rate, mired_rate = rates(authority, limits)
+    shortest = SHORTEST_STEPS * limits.transition_step_ms
+    duration = float(shortest)
+    look = live
+    for _ in range(4):
+        goal = _wish(curve, now_ms + round(duration), model.traits)
+        gap = goal.lstar - live.lstar
+        span = max(CONVERGE_SHARE * (live.lstar + 16.0), lstar_rate * shortest / 1000.0)
+        meets = abs(gap) <= span
+        lstar = goal.lstar if meets else live.lstar + (span if gap > 0.0 else -span)
+        bright = shown(Look(max(lstar, model.traits.floor_lstar), live.colour), model.traits)
+        least = needed_ms(model, bright, authority, limits, now_ms)
+        length = colour_length(colour_at(model, now_ms), goal.colour)
+        colour_ms = 1000.0 * length / (mired_rate * RATE_MARGIN)
+        most = max(least, COLOUR_CHORD_STEPS * limits.transition_step_ms) if meets else least
+        duration = clamp(max(least, colour_ms if meets else 0.0), shortest, max(most, shortest))
+        share = 1.0 if colour_ms <= duration else duration / colour_ms * 0.999
+        look = Look(bright.lstar, mix_colours(live.colour, goal.colour, share))
+    told = shown(look, model.traits)
+    length_ms = _in_steps(duration, limits)
+    return Plan(told, length_ms, now_ms + length_ms)
+
+
+def _in_steps(duration_ms: float, limits: Limits, *, nearest: bool = False) -> int:
+    """A duration in whole time steps, at least one, at most the longest a lamp keeps."""
+    step = limits.transition_step_ms
+    steps = round(duration_ms / step) if nearest else ceil(duration_ms / step - 1e-6)
+    return min(max(steps, 1) * step, limits.transition_max_ms)
