@@ -1,0 +1,98 @@
+"""A look-ahead true-peak limiter: nothing leaves it above its ceiling, and it bends, never clips.
+
+It works in segments of 256 frames (5.3 ms, its delay): the gain runs straight from one segment's edge
+to the next and at both edges is low enough for both neighbours. It comes back at 3 dB/s, as everything
+that gets louder here. It must never add a step of its own.
+"""
+
+from math import log10, pi
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from hardware.player.units import CHANNELS, RATE, Block, silence
+
+SEGMENT: Final = 256
+OVERSAMPLING: Final = 4
+TAPS: Final = 12
+RELEASE_DB_PER_S: Final = 3.0
+MARGIN_DB: Final = 0.3
+"""Kept below the ceiling for what four-fold oversampling can miss."""
+
+
+def _interpolator() -> npt.NDArray[np.float32]:
+    """Return a polyphase windowed sinc, taps by phases, each phase of unit gain at 0 Hz (as BS.1770-4's)."""
+    centre = (TAPS - 1) / 2
+    table = np.empty((TAPS, OVERSAMPLING))
+    for phase in range(OVERSAMPLING):
+        at = np.arange(TAPS) - centre - (phase + 0.5) / OVERSAMPLING + 0.5
+        window = np.cos(pi * at / (TAPS + 1)) ** 2
+        column = np.sinc(at) * window
+        table[:, phase] = column / column.sum()
+    return table.astype(np.float32)
+
+
+_TABLE: Final = _interpolator()
+_WORST: Final = float(np.abs(_TABLE).sum(axis=0).max())
+"""How far above the largest sample a true peak can be at most."""
+
+
+def true_peak(block: Block) -> float:
+    """Return the largest absolute value of the four-fold oversampled signal (and of the samples)."""
+    largest = float(np.abs(block).max(initial=0.0))
+    if len(block) < TAPS:
+        return largest
+    windows = np.lib.stride_tricks.sliding_window_view(block, TAPS, axis=0)
+    return max(largest, float(np.abs(windows @ _TABLE).max()))
+
+
+class Limiter:
+    """Holds one output under a true-peak ceiling in dBTP."""
+
+    def __init__(self, ceiling_dbtp: float = -1.0) -> None:
+        self._ceiling = 10.0 ** ((ceiling_dbtp - MARGIN_DB) / 20.0)
+        self._calm = self._ceiling / _WORST
+        self._release = 10.0 ** (RELEASE_DB_PER_S * SEGMENT / RATE / 20.0)
+        self._held = silence(SEGMENT)
+        self._held_gain = 1.0
+        self._edge = 1.0
+        self._tail = np.zeros((TAPS, CHANNELS), dtype=np.float32)
+        self._line = np.linspace(0.0, 1.0, SEGMENT + 1)[1:]
+        self._peak = 0.0
+
+    @property
+    def reduction_db(self) -> float:
+        """How much it takes off now, dB (0 or less)."""
+        return 20.0 * log10(self._edge)
+
+    def process(self, block: Block, out: Block) -> None:
+        """Write the limited sound of 256 frames ago to ``out``. Lengths: the same multiple of 256."""
+        for start in range(0, len(block), SEGMENT):
+            self._segment(block[start : start + SEGMENT], out[start : start + SEGMENT])
+
+    def _segment(self, fresh: Block, out: Block) -> None:
+        gain = self._gain_for(fresh)
+        edge = min(self._held_gain, gain, self._edge * self._release, 1.0)
+        if edge == 1.0 and self._edge == 1.0:
+            out[:] = self._held
+        else:
+            curve = self._edge + (edge - self._edge) * self._line
+            np.multiply(self._held, curve.astype(np.float32)[:, None], out=out)
+        self._edge, self._held_gain = edge, gain
+        self._held[:] = fresh
+
+    def take_peak(self) -> float:
+        """Return the largest sample that left it since the last call (0 to 1)."""
+        peak, self._peak = self._peak, 0.0
+        return peak
+
+    def _gain_for(self, fresh: Block) -> float:
+        largest = float(np.abs(fresh).max())
+        if largest <= self._calm and float(np.abs(self._tail).max()) <= self._calm:
+            peak = 0.0
+        else:
+            peak = true_peak(np.concatenate((self._tail, fresh)))
+        self._tail[:] = fresh[-TAPS:]
+        self._peak = max(self._peak, min(largest, self._ceiling))
+        return 1.0 if peak <= self._ceiling else self._ceiling / peak
