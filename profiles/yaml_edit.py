@@ -5,11 +5,8 @@ that text. The outcome is read back and compared: an edit that would not say exa
 that would have to touch what the file shares by an anchor, is refused and changes nothing.
 """
 
-import os
 import re
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -17,13 +14,12 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from controller.errors import InvalidFilesError, UserError
 from profiles.sequence_edit import Plan, plan_items
 from profiles.yaml_emit import block, entry, flow, item
-from profiles.yaml_source import Document, Plain, compose, parse_document, read_document
+from profiles.yaml_source import Plain, compose, parse_document
 
 MAX_PASSES: Final = 200
 """Each pass puts at least one list into its new order; no honest file has as many."""
 
 _ALIAS = re.compile(r"[\s,]*\*[^\s,\[\]{}]+")
-_BOM: Final = b"\xef\xbb\xbf"
 
 
 class EditRefusedError(UserError):
@@ -37,28 +33,6 @@ class Splice:
     start: int
     end: int
     text: str
-
-
-def save(path: Path, data: Plain) -> Document:
-    """Make a file say ``data``, comments and untouched lines kept; written whole or not at all.
-
-    A file that does not exist is written new.
-
-    Raises:
-        InvalidFilesError: the file that is there is not YAML.
-        EditRefusedError: the file cannot be edited so; it is as it was.
-        OSError: it cannot be written; it is as it was.
-    """
-    if path.exists():
-        document = read_document(path)
-        if document.problems:
-            raise InvalidFilesError(document.problems)
-        text = edited(document.text, data, str(path))
-        start = _BOM if path.read_bytes().startswith(_BOM) else b""
-    else:
-        text, start = written(data), b""
-    _replace(path, start + text.encode("utf-8"))
-    return parse_document(text, str(path))
 
 
 def written(data: Plain) -> str:
@@ -91,8 +65,8 @@ def edited(text: str, data: Plain, file: str = "") -> str:
             break
         ended = after
     raise EditRefusedError(
-        f"{file or 'the text'}: this change would touch parts that the file shares (anchors, aliases) or writes "
-        "in an unusual way; edit it by hand"
+        f"{file or 'the text'}: this change would touch parts that the file shares (anchors, aliases) "
+        "or writes in an unusual way; edit it by hand"
     )
 
 
@@ -111,7 +85,7 @@ def same(a: Plain, b: Plain) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a value stands: what comes after ``after`` is it; ``inline`` inside braces; ``indent`` of its parent."""
+    """Where a value stands: behind ``after``, in braces if ``inline``, in a parent of this ``indent``."""
 
     after: int
     inline: bool
@@ -138,14 +112,16 @@ class _Editor:
         if same(old, new):
             return
         is_alias = node.start_mark.index < place.after
-        if not is_alias and new:
-            if isinstance(node, MappingNode) and isinstance(old, dict) and isinstance(new, dict):
-                if self._change_mapping(node, old, new):
-                    return
-            elif isinstance(node, SequenceNode) and isinstance(old, list) and isinstance(new, list):
-                if self._change_sequence(node, old, new):
-                    return
-        self._replace(node, new, place)
+        if is_alias or not new or not self._change_inside(node, old, new):
+            self._replace(node, new, place)
+
+    def _change_inside(self, node: Node, old: Plain, new: Plain) -> bool:
+        """Collect the changes of a part's own parts; False if it must be replaced as a whole."""
+        if isinstance(node, MappingNode) and isinstance(old, dict) and isinstance(new, dict):
+            return self._change_mapping(node, old, new)
+        if isinstance(node, SequenceNode) and isinstance(old, list) and isinstance(new, list):
+            return self._change_sequence(node, old, new)
+        return False
 
     # ---------------------------------------------------------------- whole values
 
@@ -176,9 +152,8 @@ class _Editor:
         entries = [(str(key.value), key, value) for key, value in node.value]
         written_keys = [key for key, _, _ in entries]
         # A key that comes from a merge (`<<`) can be overridden here, but not taken away.
-        added = [
-            key for key in new if key not in written_keys and not (key in old and same(old[key], new[key]))
-        ]
+        missing = [key for key in new if key not in written_keys]
+        added = [key for key in missing if key not in old or not same(old[key], new[key])]
         kept = [key in new or key == "<<" for key in written_keys]
         if not any(kept) or len(set(written_keys)) < len(written_keys):
             return False
@@ -214,9 +189,8 @@ class _Editor:
                 self.splices.append(Splice(start, spans[index + 1].start, ""))
                 continue
             above = self._next_line(spans[index - 1].end) if index else self._line(node.start_mark.index)
-            self.splices.append(
-                Splice(self._with_comments(start, above), self._next_line(spans[index].end), "")
-            )
+            start = self._with_comments(start, above)
+            self.splices.append(Splice(start, self._next_line(spans[index].end), ""))
         return True
 
     def _cut_inline(self, spans: list[_Span], kept: list[bool]) -> None:
@@ -254,9 +228,8 @@ class _Editor:
         for old_index, new_index in plan.kept:
             place = _Place(dashes[old_index] + 1, inline=False, indent=column)
             self.change(node.value[old_index], old[old_index], new[new_index], place)
-        blank = (
-            len(starts) > 1 and self._text[ends[0] : starts[1]].strip("\r\n") == "" and ends[0] < starts[1]
-        )
+        gap = self._text[ends[0] : starts[1]] if len(starts) > 1 else ""
+        blank = bool(gap) and not gap.strip("\r\n")
         for new_index, before in plan.inserted:
             lines = item(new[new_index], column)
             if before is None:
@@ -298,7 +271,7 @@ class _Editor:
         return dashes, spans
 
     def _reorder(self, starts: list[int], ends: list[int], order: tuple[int, ...]) -> None:
-        """Put items into a new order; what lies between them stays where it is. Another pass does the rest."""
+        """Put items into a new order; what lies between them stays. Another pass does the rest."""
         gaps = [self._text[end:start] for end, start in zip(ends, starts[1:], strict=False)] + [""]
         bodies = [self._text[start:end] for start, end in zip(starts, ends, strict=True)]
         text = "".join(bodies[old] + gap for old, gap in zip(order, gaps, strict=True))
@@ -324,12 +297,12 @@ class _Editor:
                 while end > start and self._text[end - 1] in " \t\r\n":
                     end -= 1
             return int(end)
-        if node.flow_style or not node.value:
-            return int(end)
-        if isinstance(node, MappingNode):
+        if isinstance(node, MappingNode) and node.value and not node.flow_style:
             key, value = node.value[-1]
             return self._span(value, self._colon(key)).end
-        return self._items(node, node.start_mark.column)[1][-1].end
+        if isinstance(node, SequenceNode) and node.value and not node.flow_style:
+            return self._items(node, node.start_mark.column)[1][-1].end
+        return int(end)
 
     def _colon(self, key: Node) -> int:
         """Return the place behind a key's colon."""
@@ -346,7 +319,7 @@ class _Editor:
         return "\n" not in self._text[start:end]
 
     def _with_comments(self, start: int, limit: int) -> int:
-        """Return the start of the line of ``start``, or of the comments right above it, not before ``limit``."""
+        """Return the start of the line of ``start``, or of the comments right above, not before ``limit``."""
         line = self._line(start)
         while line > limit:
             above = self._line(line - 1)
@@ -373,18 +346,3 @@ def _spliced(text: str, splices: list[Splice]) -> str:
         parts += [text[at : splice.start], splice.text]
         at = max(at, splice.end)
     return "".join((*parts, text[at:]))
-
-
-def _replace(path: Path, content: bytes) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        # A new file of mkstemp's is private; an edit must not change who may read the file.
-        Path(name).chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -18,7 +18,7 @@ _WORD = re.compile(r"[A-Za-z][A-Za-z0-9 _.()'/-]*", re.ASCII)
 
 
 def flow(value: Plain, quote: str | None = None) -> str:
-    """Return a value in one line. ``quote`` is a scalar's wished quotes (``'`` or ``\"``)."""
+    """Return a value in one line. ``quote``: the quotes wished for text (single, double, None as needed)."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{flow(key)}: {flow(part)}" for key, part in value.items()) + "}"
     if isinstance(value, list):
@@ -53,9 +53,8 @@ def entry(key: str, value: Plain, indent: int) -> list[str]:
 def item(value: Plain, indent: int) -> list[str]:
     """Return one item of a list as lines."""
     pad = " " * indent
-    if _in_one_line(value, indent + 2) and not (
-        isinstance(value, dict) and any(map(_is_part, value.values()))
-    ):
+    has_parts = isinstance(value, dict) and any(map(_is_part, value.values()))
+    if _in_one_line(value, indent + 2) and not has_parts:
         return [f"{pad}- {flow(value)}"]
     lines = block(value, indent + 2)
     return [f"{pad}- {lines[0].lstrip(' ')}", *lines[1:]]
