@@ -1,0 +1,63 @@
+"""Answers: what a command was answered, so that its id again changes nothing; what one would change."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from typing import Final
+from uuid import UUID
+
+from controller.core.state import RoomState
+from controller.wire import PlannedPhase, Preview, Refusal, Reply
+
+REMEMBERED: Final = 512
+
+
+class Answers:
+    """The last answers of a room, by command id. An id is carried out once, however often it comes."""
+
+    def __init__(self) -> None:
+        self._answers: OrderedDict[UUID, asyncio.Future[Reply]] = OrderedDict()
+
+    def knows(self, command_id: UUID) -> bool:
+        """Whether this id was answered, or is being carried out."""
+        return command_id in self._answers
+
+    async def once(self, command_id: UUID, carry_out: Callable[[], Awaitable[Reply]]) -> Reply:
+        """Return the first answer to this id, carrying the command out if it is new."""
+        first = self._answers.get(command_id)
+        if first is not None:
+            reply = await asyncio.shield(first)
+            return reply.model_copy(update={"repeated": True})
+        answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._answers[command_id] = answer
+        while len(self._answers) > REMEMBERED:
+            self._answers.popitem(last=False)
+        reply = refusal(command_id, "cancelled", "the room was closing; the command was not answered", 0)
+        try:
+            reply = await carry_out()
+        finally:
+            answer.set_result(reply)
+        return reply
+
+
+def refusal(command_id: UUID, code: str, message: str, revision: int) -> Reply:
+    """Return the reply of a command that was not carried out."""
+    return Reply(id=command_id, ok=False, refused=Refusal(code=code, message=message), revision=revision)
+
+
+def preview(state: RoomState, now_ms: int) -> Preview | None:
+    """Return how a session would go on from ``state``, None without a session."""
+    session = state.session
+    if session is None:
+        return None
+    stood = 0 if session.stopped_at_ms is None else max(now_ms - session.stopped_at_ms, 0)
+    phases = tuple(
+        PlannedPhase(
+            phase=session.timeline.phase_of(index).phase_id, start_ms=slot.start_ms, length_ms=slot.length_ms
+        )
+        for index, slot in enumerate(session.timeline.slots)
+    )
+    ended = session.status == "ended"
+    return Preview(
+        planned_end_ms=now_ms if ended else session.room_ms(session.due_end_ms()) + stood, phases=phases
+    )

@@ -1,0 +1,387 @@
+"""One room: its inbox and its loop. Every command and every due instant goes through ``step`` here.
+
+The effect goes out first (lamps woken, player told), its record is written alongside; the reply says both.
+Nothing slow stands on that path: disk, broker and devices are reached through queues. It must never decide
+what a command means: the core does.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+import structlog
+
+from controller.answers import Answers, preview, refusal
+from controller.api import Listener, Named, RoomChange
+from controller.core import commands as c
+from controller.core import records as r
+from controller.core.music import music_target
+from controller.core.refusal import Refused
+from controller.core.ribbon import ribbon_of_score, ribbon_of_timeline
+from controller.core.score import FixtureId, ZoneId
+from controller.core.session import (
+    Event,
+    Observed,
+    PublishPrompt,
+    Recovered,
+    StoreNote,
+    Tick,
+    fold,
+    prepare,
+    step,
+)
+from controller.core.snapshot import FaultView, Ribbon, Snapshot
+from controller.core.state import RoomState, ZoneCurve, new_room, zone_authority, zone_curves
+from controller.core.view import Surroundings, make_snapshot
+from controller.errors import RefusedError
+from controller.ports import (
+    ItemFailed,
+    PlayerEvent,
+    PlayerHealth,
+    PlayerStatus,
+    Prompt,
+    SessionSummary,
+    Spoken,
+)
+from controller.room_commands import to_command
+from controller.room_parts import RoomParts, WakingSource
+from controller.room_writer import RoomWriter, Write
+from controller.wire import CommandRequest, Reply
+
+log = structlog.get_logger()
+
+JOURNAL_PATIENCE_S = 2.0
+BEAT_MS = 1_000
+CHECKPOINT_MS = 2_000
+
+
+class Room:
+    """One room of the site; fulfils ``controller.api.RoomApi``."""
+
+    def __init__(self, parts: RoomParts) -> None:
+        self._parts = parts
+        self._clock = parts.clock
+        self._state: RoomState = new_room(parts.resting)
+        self._revision = 0
+        self._next_due: int | None = None
+        self._wake = asyncio.Event()
+        self._writer = RoomWriter(
+            parts.journal,
+            publish=self._publish,
+            health=lambda message: self.part_health("journal", message),
+            checkpoint=self._make_checkpoint,
+        )
+        self._listeners: list[Listener] = []
+        self._answers = Answers()
+        self._faults: dict[str, FaultView] = {}
+        self._sheet, self._intention = c.SessionSheet(), ""
+        self._beat_ms = self._checkpoint_ms = self._clock.now_ms()
+        self._followed: tuple[object, ...] = ()
+        self.light_source = WakingSource(parts.desk, self._wake.set)
+        parts.desk.on_manual = self._lamp_by_hand
+        parts.desk.on_health = self.part_health
+
+    # -- what doors see
+
+    @property
+    def room_id(self) -> str:
+        """The room's id."""
+        return self._parts.room_id
+
+    def snapshot(self) -> Snapshot:
+        """The room's state now."""
+        now = self._clock.now_ms()
+        around = Surroundings(
+            room=self._parts.room_id,
+            title=self._parts.title,
+            revision=self._revision,
+            speed=self._clock.speed,
+            lamps=self._parts.desk.lamp_views(now),
+            playing=self._parts.conductor.playing(),
+            calibrated=self._parts.calibrated,
+            faults=tuple(self._faults.values()),
+        )
+        return make_snapshot(self._state, around, now)
+
+    async def submit(self, request: CommandRequest, by: str) -> Reply:
+        """Carry out one command; the same id again returns the first reply and changes nothing."""
+        if request.dry_run:
+            return self._preview(request, by)
+        if str(request.id) in self._state.seen and not self._answers.knows(request.id):
+            # It was answered by the daemon before this one; its records are in the journal.
+            return Reply(id=request.id, ok=True, journaled=True, revision=self._revision, repeated=True)
+        return await self._answers.once(request.id, lambda: self._carry_out(request, by))
+
+    async def _carry_out(self, request: CommandRequest, by: str) -> Reply:
+        try:
+            command = self._command(request, by)
+            write = self._handle(command)
+        except (Refused, RefusedError) as refused:
+            return refusal(request.id, refused.code, str(refused), self._revision)
+        journaled = await self._written(write)
+        records = () if write is None else write.records
+        kinds = tuple(record.body.kind for record in records if record.command_id == command.command_id)
+        return Reply(id=request.id, ok=True, applied=kinds, journaled=journaled, revision=self._revision)
+
+    def _command(self, request: CommandRequest, by: str) -> c.Command:
+        return to_command(request, by, self._parts.library, self._sheet, self._parts.new_session_id)
+
+    async def _written(self, write: Write | None) -> bool:
+        if write is None:
+            return True
+        try:
+            async with asyncio.timeout(JOURNAL_PATIENCE_S):
+                return await asyncio.shield(write.done)
+        except TimeoutError:
+            return False
+
+    def _preview(self, request: CommandRequest, by: str) -> Reply:
+        try:
+            after = step(
+                self._state, self._command(request, by), self._clock.now_ms(), self._clock.speed
+            ).state
+        except (Refused, RefusedError) as refused:
+            return refusal(request.id, refused.code, str(refused), self._revision)
+        planned = preview(after, self._clock.now_ms())
+        return Reply(id=request.id, ok=True, revision=self._revision, preview=planned)
+
+    def watch(self, listener: Listener) -> Callable[[], None]:
+        """Call ``listener`` at every change; returns what ends it."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener) if listener in self._listeners else None
+
+    def ribbon(self, profile: str | None = None) -> Ribbon | None:
+        """The plan of the session, or of a profile, for a drawing."""
+        if profile is not None:
+            try:
+                return ribbon_of_score(self._parts.library.score(profile))
+            except RefusedError:
+                return None
+        session = self._state.session
+        return None if session is None else ribbon_of_timeline(session.timeline, session.entered_slot)
+
+    def profiles(self) -> tuple[Named, ...]:
+        """The profiles that can be started here."""
+        return self._parts.library.profiles()
+
+    def pools(self) -> tuple[Named, ...]:
+        """The pools music can come from."""
+        return self._parts.library.pools()
+
+    def presets(self) -> tuple[Named, ...]:
+        """The room's presets."""
+        return self._parts.library.presets()
+
+    def prompts(self) -> tuple[Named, ...]:
+        """The prompts that can be tapped."""
+        return self._parts.library.prompts()
+
+    async def sessions(self) -> tuple[SessionSummary, ...]:
+        """Past and present sessions, newest first."""
+        return await self._parts.journal.sessions()
+
+    async def records(self, session_id: str) -> tuple[r.Record, ...]:
+        """One session's records."""
+        return await self._parts.journal.records(session_id)
+
+    def set_sheet(self, sheet: c.SessionSheet, intention: str) -> None:
+        """Fill the session sheet before the start.
+
+        Raises:
+            RefusedError: a session runs, and the sheet is locked.
+        """
+        if self._state.live_session is not None:
+            raise RefusedError("locked", "the session sheet is locked while a session runs")
+        self._sheet, self._intention = sheet, intention
+
+    # -- what the world tells it
+
+    def prepare(self) -> None:
+        """Bring lights and bed up for a booked session; a running session is left alone."""
+        self._state = prepare(self._state)
+        self._converge()
+        self._announce(())
+
+    def part_health(self, part: str, message: str | None) -> None:
+        """A part of the room is not well, in one clear line, or well again (None)."""
+        known = self._faults.get(part)
+        if message is None:
+            if known is None:
+                return
+            del self._faults[part]
+            log.info("part well again", room=self.room_id, part=part)
+            self._observe(r.FaultCleared(part))
+            return
+        if known is not None and known.message == message:
+            return
+        self._faults[part] = FaultView(part, message, self._clock.now_ms())
+        log.warning("part not well", room=self.room_id, part=part, message=message)
+        self._observe(r.FaultRaised(part, message))
+
+    def faults(self) -> tuple[str, ...]:
+        """What is not well now, one line each."""
+        return tuple(f"{self.room_id}: {fault.part}: {fault.message}" for fault in self._faults.values())
+
+    def on_player(self, event: PlayerEvent) -> None:
+        """Take the player's word."""
+        for body in self._parts.conductor.on_event(event):
+            self._observe(body)
+        match event:
+            case PlayerHealth():
+                self.part_health("player", event.message)
+            case ItemFailed():
+                self.part_health("music", f"{event.reason}; the next track or the bed took over")
+            case Spoken():
+                self._acknowledge(event.prompt_id)
+            case PlayerStatus():
+                if event.item_id is not None and not event.on_bed:
+                    self.part_health("music", None)
+            case _:
+                pass
+
+    def _acknowledge(self, prompt_id: str) -> None:
+        command = c.Command(f"spoken-{prompt_id}", "player", c.PromptAck(prompt_id, "spoken"))
+        try:
+            self._handle(command)
+        except Refused:
+            return
+
+    def _lamp_by_hand(self, fixture: FixtureId, attribute: str) -> None:
+        if attribute in ("brightness", "colour", "power"):
+            self._observe(r.LampChangedByHand(fixture, attribute))  # type: ignore[arg-type]
+
+    def _observe(
+        self, body: r.TrackStarted | r.TrackFailed | r.LampChangedByHand | r.FaultRaised | r.FaultCleared
+    ) -> None:
+        self._handle(Observed(body))
+
+    # -- the heart
+
+    def _handle(self, event: Event) -> Write | None:
+        now = self._clock.now_ms()
+        before = self._state
+        done = step(before, event, now, self._clock.speed)
+        self._state = done.state
+        if done.next_due_ms != self._next_due:
+            self._next_due = done.next_due_ms
+            self._wake.set()
+        if isinstance(event, c.Command) and isinstance(event.body, c.LightRelease | c.Resume):
+            self._parts.desk.release_manual(getattr(event.body, "zone", None))
+        self._converge()
+        session_id = None if self._state.session is None else self._state.session.session_id
+        if isinstance(event, c.Command) and isinstance(event.body, c.Start) and self._intention:
+            done = replace(
+                done,
+                effects=(*done.effects, StoreNote(f"intention-{session_id}", "intention", self._intention)),
+            )
+            self._sheet, self._intention = c.SessionSheet(), ""
+        if not done.records and not done.effects:
+            return None
+        write = self._writer.put(now, session_id, done.records, done.effects)
+        self._announce(done.records)
+        return write
+
+    def _converge(self) -> None:
+        state, now = self._state, self._clock.now_ms()
+        session = state.session
+        plan = (
+            state.lights,
+            state.prepared,
+            None if session is None else (session.timeline, session.status, session.held_total_ms),
+        )
+        if plan != self._followed:
+            self._followed = plan
+            curves: dict[ZoneId, ZoneCurve] = zone_curves(state)
+            self._parts.desk.follow(curves, {zone: zone_authority(state, zone, now) for zone in curves})
+        self._parts.conductor.follow(music_target(state, now))
+
+    def _announce(self, records: tuple[r.Record, ...]) -> None:
+        self._revision += 1
+        if not self._listeners:
+            return
+        change = RoomChange(self.snapshot(), records)
+        for listener in tuple(self._listeners):
+            listener(change)
+
+    # -- its life
+
+    async def recover(self) -> None:
+        """Rebuild the state from the journal; a session that was running goes on, or asks."""
+        journal = self._parts.journal
+        kept = await self._writer.load_checkpoint()
+        lamps, alive_ms = kept.get("lamps"), kept.get("alive_ms")
+        self._parts.desk.restore(lamps if isinstance(lamps, dict) else {})
+        records = await journal.open_session()
+        if not records:
+            return
+        self._state = fold(self._parts.resting, records)
+        now = self._clock.now_ms()
+        alive = max(alive_ms if isinstance(alive_ms, int) else 0, records[-1].at_ms)
+        away = max(now - alive, 0)
+        session = self._state.session
+        self._parts.conductor.adopt(() if session is None else session.played)
+        ask = away > self._parts.recovery_limit_ms * self._clock.speed
+        log.info("session recovered", room=self.room_id, away_ms=away, asks=ask)
+        self._handle(Recovered(away, ask))
+
+    async def run(self) -> None:
+        """Serve until cancelled: tick at every due instant, write the journal."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._writer.run())
+                await self._tick_for_ever()
+        finally:
+            await self._writer.flush()
+
+    async def _tick_for_ever(self) -> None:
+        while True:
+            self._wake.clear()
+            await self._nap(self._due())
+            self._handle(Tick())
+            self._parts.desk.tick()
+            self._parts.conductor.tick()
+            self._beat()
+
+    def _due(self) -> int:
+        speed = self._clock.speed
+        times = [
+            self._next_due,
+            self._parts.desk.next_due_ms(),
+            self._parts.conductor.next_due_ms(),
+            self._beat_ms + BEAT_MS * speed,
+        ]
+        return min(at for at in times if at is not None)
+
+    async def _nap(self, until_ms: int) -> None:
+        async with asyncio.TaskGroup() as group:
+            tasks = {
+                group.create_task(self._clock.sleep_until(until_ms)),
+                group.create_task(self._wake.wait()),
+            }
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                task.cancel()
+
+    def _beat(self) -> None:
+        now = self._clock.now_ms()
+        if now - self._beat_ms < BEAT_MS * self._clock.speed:
+            return
+        self._beat_ms = now
+        self._announce(())
+        if now - self._checkpoint_ms >= CHECKPOINT_MS * self._clock.speed:
+            self._checkpoint_ms = now
+            self._writer.put(now, None, (), ())
+
+    def _make_checkpoint(self) -> dict[str, object]:
+        return {
+            "alive_ms": self._clock.now_ms(),
+            "lamps": self._parts.desk.checkpoint(),
+            "player": self._parts.conductor.position(),
+        }
+
+    def _publish(self, effect: PublishPrompt) -> None:
+        words = self._parts.library.words(effect.text, self._clock.local_time().hour)
+        audio = self._parts.library.prompt_audio(effect.prompt)
+        prompt = Prompt(effect.prompt_id, words, audio, effect.audience, effect.ttl_s)
+        for channel in self._parts.prompts:
+            channel.publish(prompt)
