@@ -90,11 +90,7 @@ class PinnedBridge(phue.Bridge):  # type: ignore[misc]  # phue has no types
         operation = f"{mode} {_without_user(address)}"
         status, text = self._exchange(operation, mode, address, body)
         if status != 200:
-            busy = status in BUSY_STATUSES
-            message = f"answered HTTP {status}" + (" (overloaded)" if busy else "")
-            raise DeviceError(
-                self._device, operation, message, scope=Scope.BUSY if busy else Scope.AWAY, may_retry=True
-            )
+            raise self._status_error(operation, status)
         try:
             reply = json.loads(text)
         except ValueError as fault:
@@ -193,6 +189,17 @@ class PinnedBridge(phue.Bridge):  # type: ignore[misc]  # phue has no types
             else "speaks HTTPS and no certificate is pinned: pair it first"
         )
         raise DeviceError(self._device, operation, message, scope=Scope.AWAY, may_retry=False)
+
+    def _status_error(self, operation: str, status: int) -> DeviceError:
+        if status in BUSY_STATUSES:
+            return DeviceError(
+                self._device, operation, f"answered HTTP {status} (overloaded)", scope=Scope.BUSY
+            )
+        # Whatever else it says, it says it of this one request.
+        scope = Scope.LAMP if 400 <= status < 500 else Scope.AWAY
+        return DeviceError(
+            self._device, operation, f"answered HTTP {status}", scope=scope, may_retry=scope is Scope.AWAY
+        )
 
     def _away(self, operation: str, message: str) -> DeviceError:
         return DeviceError(self._device, operation, message, scope=Scope.AWAY)

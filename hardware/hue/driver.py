@@ -20,7 +20,7 @@ from controller.errors import UserError
 from controller.ports import Clock, FixtureConfig, FixtureInfo, LampCommand, LampReport, LightSource
 from hardware.faults import DeviceError, Scope
 from hardware.hue.bridge import PinnedBridge, parse_endpoint
-from hardware.hue.reading import LightState, read_groups, read_lights, report_of
+from hardware.hue.reading import LightState, lists_states, read_groups, read_lights, report_of
 from hardware.hue.store import Credential, CredentialStore
 from hardware.hue.translate import FLOOR_PERCENT, Capability, hue_state
 from hardware.lane_runner import Batch, Chore, LampGroup, LaneRunner
@@ -79,6 +79,7 @@ class HueLights:
         self._startup: dict[FixtureId, str | None] = {}
         self._absent: dict[FixtureId, str] = {}
         self._groups: tuple[LampGroup, ...] = ()
+        self._lists_names_only = False
         self._chores: deque[Chore] = deque()
         self._bridge: PinnedBridge | None = None
         self._credential: Credential | None = None
@@ -147,9 +148,12 @@ class HueLights:
 
     async def probe(self) -> Sequence[LampReport]:
         """Read all lamps; after an outage, everything else too."""
-        if not self._lanes.away and not self._absent:
-            lights = read_lights(await self._call(lambda bridge: bridge.get_light(), "read the lamps"))
-            return self._reports(lights)
+        if not self._lanes.away and not self._absent and not self._lists_names_only:
+            listing = await self._call(lambda bridge: bridge.get_light(), "read the lamps")
+            if lists_states(listing):
+                return self._reports(read_lights(listing))
+            # The first bridges' firmware, and some imitations, list lamps by name alone.
+            self._lists_names_only = True
         self._renew_connection()
         everything = await self._call(lambda bridge: bridge.get_api(), "read the bridge")
         if not isinstance(everything, Mapping):

@@ -36,6 +36,13 @@ def read_lights(value: object) -> dict[int, LightState]:
     }
 
 
+def lists_states(value: object) -> bool:
+    """Say whether a ``/lights`` listing tells the lamps' states, and not their names alone."""
+    return isinstance(value, Mapping) and all(
+        isinstance(light, Mapping) and "state" in light for light in value.values()
+    )
+
+
 def read_groups(value: object) -> dict[str, frozenset[int]]:
     """Return the members of each group of a ``/groups`` listing."""
     listing = value if isinstance(value, Mapping) else {}

@@ -1,0 +1,175 @@
+"""The devices that the lights contract is run on, each with its way of seeing what a lamp really shows."""
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from controller.clock import RealClock
+from controller.core.light import Mired
+from controller.ports import FixtureConfig, Lights
+from hardware.lights_hue import open_lights as open_hue
+from hardware.sim.bridge_child import BridgeChild
+from hardware.sim.direct_lights import DirectLights
+
+FIXTURES = (FixtureConfig("left", "1"), FixtureConfig("right", "2"))
+NUMBERS = {"left": 1, "right": 2}
+USER = "contract-user"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a lamp shows, seen without the driver."""
+
+    on: bool
+    percent: float
+    mired: float | None
+
+
+@dataclass
+class Backend:
+    """A device, its driver, and the truth about its lamps."""
+
+    name: str
+    lights: Lights
+    shown: Callable[[str], Shown]
+    timed: bool = True
+    polled: bool = True
+    turn_by_hand: Callable[[str, float], None] | None = None
+    keeps_level_when_off: bool = True
+    step_percent: float = 0.3
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+@contextlib.asynccontextmanager
+async def direct_backend() -> AsyncIterator[Backend]:
+    lights = DirectLights(RealClock(), FIXTURES, poll_ms=100)
+
+    def shown(fixture: str) -> Shown:
+        look = lights.live(fixture)
+        return Shown(
+            look.lstar > 0, look.percent, look.colour.value if isinstance(look.colour, Mired) else None
+        )
+
+    def turn(fixture: str, percent: float) -> None:
+        from controller.core.light import look_from_percent
+
+        lights.set_by_hand(fixture, look_from_percent(percent, 2700), fade_ms=0)
+
+    yield Backend("direct", lights, shown, turn_by_hand=turn)
+    await lights.close()
+
+
+def hue_child(*, https: bool) -> Iterator[BridgeChild]:
+    arguments = ["--port", "0", "--lights", "2", "--user", USER]
+    child = BridgeChild.start(*arguments, *(["--https"] if https else []))
+    yield child
+    child.stop()
+
+
+@contextlib.asynccontextmanager
+async def hue_backend(child: BridgeChild, folder: Path) -> AsyncIterator[Backend]:
+    child.call("POST", "/sim/reset")
+    options: dict[str, str | int | float | bool] = {"username": USER, "poll_ms": 200}
+    if child.url.startswith("https"):
+        options["pin"] = child.certificate_pin()
+    lights = open_hue("hue", child.url, options, FIXTURES, folder, RealClock())
+
+    def shown(fixture: str) -> Shown:
+        lamp = child.live()[NUMBERS[fixture]]
+        mired = lamp["mired"]
+        percent = lamp["percent"]
+        assert isinstance(percent, float)
+        return Shown(bool(lamp["on"]), percent, mired if isinstance(mired, float) else None)
+
+    def turn(fixture: str, percent: float) -> None:
+        number = NUMBERS[fixture]
+        child.call("POST", f"/sim/lights/{number}", {"on": True, "percent": percent, "transition_ms": 0})
+
+    yield Backend(child.url.split(":")[0], lights, shown, turn_by_hand=turn)
+    await lights.close()
+
+
+def npm_folder() -> Path:
+    """Install npm's hue-simulator once for this user, outside the repository."""
+    if shutil.which("npm") is None or shutil.which("node") is None:
+        pytest.skip("npm or node is not installed: a bridge that we did not write cannot be had")
+    cache = Path(os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))) / "stillroom-tests"
+    folder = cache / "hue-simulator-0.0.11"
+    if not (folder / "node_modules/hue-simulator/bin/hue-simulator").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        subprocess.run(
+            ["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(folder),
+             "hue-simulator@0.0.11"],
+            check=True, capture_output=True, timeout=180,
+        )  # fmt: skip
+    return folder
+
+
+def npm_bridge() -> Iterator[str]:
+    program = npm_folder() / "node_modules/hue-simulator/bin/hue-simulator"
+    port = free_port()
+    process = subprocess.Popen(
+        ["node", str(program), "--hostname=127.0.0.1", f"--port={port}"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    url = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(200):
+            with contextlib.suppress(OSError):
+                _get(f"{url}/api/newdeveloper/lights")
+                break
+            time.sleep(0.05)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(5)
+
+
+def _get(url: str) -> dict[str, object]:
+    with urllib.request.urlopen(url, timeout=2) as answer:
+        value = json.loads(answer.read())
+    assert isinstance(value, dict)
+    return value
+
+
+@contextlib.asynccontextmanager
+async def npm_backend(url: str, folder: Path) -> AsyncIterator[Backend]:
+    options: dict[str, str | int | float | bool] = {"username": "newdeveloper", "poll_ms": 200}
+    for number in (1, 2):
+        _put(f"{url}/api/newdeveloper/lights/{number}/state", {"on": False})
+    lights = open_hue("npm", url, options, FIXTURES, folder, RealClock())
+
+    def shown(fixture: str) -> Shown:
+        number = NUMBERS[fixture]
+        state = _get(f"{url}/api/newdeveloper/lights/{number}")["state"]
+        assert isinstance(state, dict)
+        return Shown(state["on"], state["bri"] / 2.54 if state["on"] else 0.0, float(state["ct"]))
+
+    def turn(fixture: str, percent: float) -> None:
+        number = NUMBERS[fixture]
+        _put(f"{url}/api/newdeveloper/lights/{number}/state", {"on": True, "bri": round(percent * 2.54)})
+
+    yield Backend("npm", lights, shown, timed=False, turn_by_hand=turn)
+    await lights.close()
+
+
+def _put(url: str, data: dict[str, object]) -> None:
+    request = urllib.request.Request(
+        url, json.dumps(data).encode(), {"Content-Type": "application/json"}, method="PUT"
+    )
+    urllib.request.urlopen(request, timeout=2).close()
