@@ -19,7 +19,7 @@ from typing import Final
 
 from controller.core.curves import Curve
 from controller.core.envelope import RATE_MARGIN, Authority, Limits, colour_length, needed_ms, rates
-from controller.core.lamp_model import LampModel, LampTraits, colour_at, look_at, shown
+from controller.core.lamp_model import LampModel, LampTraits, colour_at, look_at, luminance_at, shown
 from controller.core.light import Look, colour_distance_mired, mix_colours
 from controller.core.units import CIE_KAPPA, clamp, lerp, lstar_from_luminance, luminance_from_lstar
 
@@ -68,7 +68,7 @@ def plan_next(
         return _plan_dark(model.traits, curve, now_ms, knot_ms)
     if dark and all(_rests_at_floor(lamp, now_ms) for lamp in (model, *others)):
         return Plan(Look(0.0, curve.look_at(now_ms).colour), 0, knot_ms)
-    if _spread(model, others, now_ms) > SPREAD_LSTAR:
+    if _in_doubt(model, others, now_ms):
         return _plan_long(model, curve, authority, limits, now_ms, others)
     if authority is Authority.HELP:
         goal = shown(_wish(curve, now_ms + limits.help_fade_ms, model.traits), model.traits)
@@ -155,13 +155,16 @@ def _rests_at_floor(lamp: LampModel, now_ms: int) -> bool:
     return not lamp.on or look_at(lamp, now_ms).lstar <= floor_lstar + 1e-6
 
 
-def _spread(model: LampModel, others: Sequence[LampModel], now_ms: int) -> float:
+def _in_doubt(model: LampModel, others: Sequence[LampModel], now_ms: int) -> bool:
+    """Say whether the lamp's possible states differ, or are going to."""
     live = look_at(model, now_ms)
-    looks = [look_at(other, now_ms) for other in others]
-    apart = [abs(look.lstar - live.lstar) for look in looks]
-    # A colour not known for sure counts as much as one that is as far beyond the score's tolerance.
-    apart += [colour_distance_mired(look.colour, live.colour) / (2 * COLOUR_MIRED) for look in looks]
-    return max(apart, default=0.0)
+    for other in others:
+        look = look_at(other, now_ms)
+        if not _same(other.target, model.target) or abs(look.lstar - live.lstar) > SPREAD_LSTAR:
+            return True
+        if colour_distance_mired(look.colour, live.colour) > COLOUR_MIRED:
+            return True
+    return False
 
 
 def _tolerance(curve: Curve, limits: Limits, at_ms: int, least: float) -> float:
@@ -313,3 +316,23 @@ def _in_steps(duration_ms: float, limits: Limits, *, nearest: bool = False) -> i
     step = limits.transition_step_ms
     steps = round(duration_ms / step) if nearest else ceil(duration_ms / step - 1e-6)
     return min(max(steps, 1) * step, limits.transition_max_ms)
+
+
+def authority_left(
+    model: LampModel, curve: Curve, authority: Authority, limits: Limits, now_ms: int
+) -> Authority:
+    """Return whose limits a lamp still moves by: a raised authority ends when its curve is reached.
+
+    Reached means on the curve, and the curve gentle enough for the score's limits. Help ends earlier, as the
+    therapist's authority, for a lamp that help has nothing to add to.
+    """
+    if authority is Authority.SCORE:
+        return authority
+    if on_curve(model, curve, limits, now_ms) and is_gentle(curve, limits, now_ms):
+        return Authority.SCORE
+    if authority is Authority.HELP:
+        live = luminance_at(model, now_ms)
+        goal = luminance_from_lstar(curve.look_at(now_ms + limits.help_fade_ms).lstar)
+        if live >= min(goal, limits.help_percent / 100.0) - 0.002:
+            return Authority.THERAPIST
+    return authority

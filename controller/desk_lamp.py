@@ -1,0 +1,377 @@
+"""One lamp at the light desk: what is believed of it, when it needs a command, and what polls mean.
+
+It must never send while a lamp's state is worth waiting for, and never take back what a hand did.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from controller.core.curves import Curve
+from controller.core.envelope import Authority, Limits, Transition, approve_light
+from controller.core.fade_planner import Plan, authority_left, plan_next
+from controller.core.lamp_belief import (
+    POWER_ON_LOOK,
+    Belief,
+    commanded,
+    found,
+    guarded,
+    possible,
+    refused,
+    settled,
+    taken,
+)
+from controller.core.lamp_model import LampTraits, look_at, resting
+from controller.core.lamp_watch import (
+    SETTLE_MS,
+    Attribute,
+    Reading,
+    differences,
+    looks_like_power_on,
+    looks_lost,
+    read_look,
+    reading_of,
+)
+from controller.core.light import Colour, Look
+from controller.core.score import ZoneId
+from controller.lamp_checkpoint import LampMemory
+from controller.ports import FixtureInfo, LampCommand, LampReport
+
+LEARN_MS: Final = 1_500
+"""How long (real ms) a lamp known only from a checkpoint, or not at all, waits for its first poll."""
+BACKOFF_MS: Final = 250
+BACKOFF_MAX_MS: Final = 15_000
+REWAKE_MS: Final = 2_000
+"""A driver that did not come for a lamp's command is reminded after this long (real ms)."""
+ANSWER_MS: Final = 3_000
+"""After this long (real ms) without an answer a command is in doubt, and the next is made all the same."""
+FAILURES_TOLD: Final = 3
+POWER_CUT_AGAIN_MS: Final = 600_000
+"""Full brightness found again within this long (real ms) of the last time is a hand, not the mains."""
+LOST_RETRIES: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class ByHand:
+    """A hand was found on the lamp's attribute."""
+
+    attribute: Attribute
+
+
+@dataclass(frozen=True, slots=True)
+class LampHealth:
+    """The lamp is unwell (a clear line), or well again (None)."""
+
+    message: str | None
+
+
+News = ByHand | LampHealth
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """A curve of which one attribute stays as a hand left it."""
+
+    curve: Curve
+    lstar: float | None
+    colour: Colour | None
+
+    def look_at(self, at_ms: int) -> Look:
+        """Return the curve's look with the pinned attribute."""
+        look = self.curve.look_at(at_ms)
+        return Look(
+            look.lstar if self.lstar is None else self.lstar,
+            look.colour if self.colour is None else self.colour,
+        )
+
+    def knots(self, from_ms: int, until_ms: int) -> tuple[int, ...]:
+        """Return the curve's corners."""
+        return self.curve.knots(from_ms, until_ms)
+
+
+class DeskLamp:
+    """One lamp. ``limits`` are in room time; ``speed`` is the clock's."""
+
+    def __init__(self, info: FixtureInfo, zone: ZoneId, limits: Limits, speed: int, now_ms: int) -> None:
+        traits = LampTraits(info.floor_percent, info.brightness_steps)
+        self.info = info
+        self.zone = zone
+        self.belief = Belief(resting(POWER_ON_LOOK, now_ms, traits))
+        self.curve: Curve | None = None
+        self._one_colour = info.mired_range is None and not info.has_colour
+        self.authority = Authority.SCORE
+        self.due_ms: int | None = None
+        self.woken_ms: int | None = None
+        self.known = False
+        self.restored = False
+        self.reachable = info.reachable
+        self.hand: frozenset[Attribute] = frozenset()
+        self.commands = 0
+        self._limits = limits
+        self._speed = speed
+        self._asked_ms: int | None = None
+        self._retry_ms = 0
+        self._failures = 0
+        self._sent_ms: int | None = None
+        self._in_flight: LampCommand | None = None
+        self._suspects: frozenset[Attribute] = frozenset()
+        self._lost = 0
+        self._power_cut_ms: int | None = None
+        self._told_unwell = False
+        self._new_word = False
+
+    # ------------------------------------------------------------ the curve
+
+    def follow(self, curve: Curve | None, word: Authority, now_ms: int) -> bool:
+        """Take a new curve on somebody's word; returns whether that freed it from a hand."""
+        old, self.curve = self.curve, curve
+        if curve is None:
+            self.due_ms, self.woken_ms, self._asked_ms = None, None, None
+            self.authority = Authority.SCORE
+            return False
+        raised = word is not Authority.SCORE and word is not self.authority
+        freed = word is not Authority.SCORE and bool(self.hand)
+        if word is not Authority.SCORE:
+            self.authority = word
+        if freed:
+            self.hand, self._suspects = frozenset(), frozenset()
+        if raised or freed or old is None or not self._runs_right(old, curve, now_ms):
+            self.wake_at(now_ms)
+            self._new_word = True
+        return freed
+
+    def release(self, authority: Authority, now_ms: int) -> None:
+        """Let it follow again after a hand changed it."""
+        self.hand, self._suspects = frozenset(), frozenset()
+        if authority is not Authority.SCORE:
+            self.authority = authority
+        self.wake_at(now_ms)
+
+    def wake_at(self, at_ms: int) -> None:
+        """Plan again at an instant."""
+        self.due_ms, self.woken_ms = at_ms, None
+        if self._asked_ms is None:
+            self._asked_ms = at_ms
+
+    def due_at(self, *, woken: bool) -> int | None:
+        """Room time at which it may need a command; ``woken``: its driver asks, so needs no reminding."""
+        if self.due_ms is None or self.curve is None or not self.reachable or self._left_alone():
+            return None
+        at_ms = max(self.due_ms, self._retry_ms)
+        if not self.known and not (self.restored and self.authority is not Authority.SCORE):
+            at_ms = max(at_ms, (self._asked_ms or 0) + LEARN_MS * self._speed)
+        if self._in_flight is not None and self._sent_ms is not None and not self._new_word:
+            # Its answer is worth waiting for; a person's newer word is not kept waiting.
+            at_ms = max(at_ms, self._sent_ms + ANSWER_MS * self._speed)
+        if self.woken_ms is not None and not woken:
+            at_ms = max(at_ms, self.woken_ms + REWAKE_MS * self._speed)
+        return at_ms
+
+    def plan(self, now_ms: int) -> Plan | None:
+        """Return what it needs now; with nothing to send, ``due_ms`` is put to when to look again."""
+        if self.curve is None:
+            return None
+        if not self.known:
+            self._guess(now_ms)
+        self.belief = settled(self.belief, now_ms)
+        states = possible(self.belief, now_ms)
+        curve = self._pinned(self.curve, now_ms)
+        if self.belief.certain:
+            self.authority = authority_left(states[0], curve, self.authority, self._limits, now_ms)
+        plan = plan_next(states[0], curve, self.authority, self._limits, now_ms, states[1:])
+        if plan.look is None:
+            self.due_ms, self.woken_ms = max(plan.next_at_ms, now_ms + 1), None
+        return plan
+
+    def command(self, now_ms: int) -> LampCommand | None:
+        """Return the command to send at this instant, taken as begun, or None."""
+        plan = self.plan(now_ms)
+        self.woken_ms = None
+        if plan is None or plan.look is None:
+            return None
+        states = possible(self.belief, now_ms)
+        approval = approve_light(
+            states[0], plan.look, plan.duration_ms, self.authority, self._limits, now_ms, states[1:]
+        )
+        soonest = now_ms + self._limits.transition_step_ms
+        if approval.transition is None:
+            again_ms = plan.next_at_ms if approval.again_ms is None else approval.again_ms
+            self.due_ms = max(again_ms, soonest)
+            return None
+        self.due_ms = max(plan.next_at_ms, approval.model.end_ms, soonest)
+        if approval.again_ms is not None:
+            self.due_ms = max(approval.again_ms, soonest)
+        self.belief = commanded(self.belief, approval, now_ms)
+        return self._sent(approval.transition, now_ms)
+
+    # ------------------------------------------------------------ what became of it
+
+    def delivered(self, command: LampCommand) -> list[News]:
+        """The whole command was taken."""
+        if self._in_flight != command:
+            return []
+        self._in_flight = None
+        self.belief = taken(self.belief)
+        self._failures = 0
+        return self._unwell(None)
+
+    def failed(self, command: LampCommand, message: str, now_ms: int) -> list[News]:
+        """It was not, or not surely, taken: both futures are kept and a fresh command follows soon."""
+        if self._in_flight != command:
+            return []
+        self._in_flight = None
+        self.belief = refused(self.belief, now_ms)
+        wait_ms = min(BACKOFF_MS * 2 ** min(self._failures, 8), BACKOFF_MAX_MS)
+        self._failures += 1
+        self._retry_ms = now_ms + wait_ms * self._speed
+        self.wake_at(now_ms)
+        return self._unwell(message) if self._failures >= FAILURES_TOLD else []
+
+    def bridge_well(self, now_ms: int) -> None:
+        """Its bridge answers again: no reason to wait any longer."""
+        if self._failures:
+            self._failures, self._retry_ms, self.woken_ms = 0, now_ms, None
+
+    def observed(self, report: LampReport, now_ms: int) -> list[News]:
+        """Take what a poll found; returns what somebody should hear of."""
+        if not report.reachable:
+            self.reachable = False
+            return self._unwell(f"{self.info.name or self.info.fixture} does not answer")
+        reading = reading_of(report.on, report.percent, report.mired, report.xy)
+        if not self.reachable:
+            return self._came_back(reading, now_ms)
+        if not self.known:
+            self._learn(reading, now_ms)
+            return []
+        if self.curve is None:
+            if self.belief.certain and now_ms >= self.belief.model.end_ms + SETTLE_MS * self._speed:
+                self._rest(read_look(reading, self.belief.model.target), now_ms)
+            return []
+        return self._watch(reading, now_ms)
+
+    def memory(self) -> LampMemory | None:
+        """Return what a restart should know; None while nothing is known."""
+        return LampMemory(self.belief.model, self.hand) if self.known or self.restored else None
+
+    def remember(self, memory: LampMemory, now_ms: int) -> None:
+        """Take up what was known before a restart. A first poll is still waited for."""
+        self.belief = Belief(guarded(memory.model, now_ms, self._limits.reversal_window_ms))
+        self.hand, self.restored, self.known = memory.hand, True, False
+
+    # ------------------------------------------------------------ inside
+
+    def _left_alone(self) -> bool:
+        return "power" in self.hand or self.hand >= {"brightness", "colour"}
+
+    def _pinned(self, curve: Curve, now_ms: int) -> Curve:
+        """The curve as far as it concerns this lamp: not where a hand was, no colours if it has none."""
+        if not self.hand and not self._one_colour:
+            return curve
+        look = look_at(self.belief.model, now_ms)
+        return Pinned(
+            curve,
+            look.lstar if "brightness" in self.hand else None,
+            look.colour if "colour" in self.hand or self._one_colour else None,
+        )
+
+    def _runs_right(self, old: Curve, new: Curve, now_ms: int) -> bool:
+        """Say whether its running transition was planned for what the new curve says as well."""
+        end_ms = self.belief.model.end_ms
+        if self.due_ms is None or end_ms <= now_ms:
+            return False
+        for at_ms in (now_ms, (now_ms + end_ms) // 2, end_ms):
+            a, b = old.look_at(at_ms), new.look_at(at_ms)
+            if abs(a.lstar - b.lstar) > 0.02 or a.colour != b.colour:
+                return False
+        self.due_ms = min(self.due_ms, max(end_ms, now_ms))
+        return True
+
+    def _guess(self, now_ms: int) -> None:
+        """No poll came in time: from a checkpoint go on with that, else it might be full on or off."""
+        if not self.restored:
+            window_ms = self._limits.reversal_window_ms
+            model = guarded(self.belief.model, now_ms, window_ms)
+            dark = resting(Look(0.0, POWER_ON_LOOK.colour), now_ms, model.traits)
+            self.belief = Belief(model, (guarded(dark, now_ms, window_ms),))
+        self.known = True
+
+    def _learn(self, reading: Reading, now_ms: int) -> None:
+        """The first poll. After a restart it tells the last target, which may be a newer one than we kept."""
+        look = read_look(reading, self.belief.model.target)
+        window_ms = self._limits.reversal_window_ms
+        if not self.restored or (reading.on is not None and reading.on != self.belief.model.on):
+            self.belief = found(look, self.belief, now_ms, window_ms)
+        elif differences(self.belief.model, reading, now_ms, 0, self.info.mired_range, has_colour=False):
+            other = guarded(resting(look, now_ms, self.belief.model.traits), now_ms, window_ms)
+            self.belief = replace(self.belief, others=(*self.belief.others, other))
+        self.known, self.woken_ms = True, None
+
+    def _came_back(self, reading: Reading, now_ms: int) -> list[News]:
+        """It answers again: from a power cut, at full brightness, or it never was away."""
+        self.reachable, self.known, self._failures, self._retry_ms = True, True, 0, now_ms
+        self.hand, self._suspects = frozenset(), frozenset()
+        self._in_flight = None
+        model = self.belief.model
+        window_ms = self._limits.reversal_window_ms
+        as_we_left_it = reading.on is None or not differences(
+            model, reading, now_ms, 0, self.info.mired_range, has_colour=False
+        )
+        if as_we_left_it and model.on:
+            # The bridge may only say what it remembers; the lamp may be at full brightness all the same.
+            full = guarded(resting(POWER_ON_LOOK, now_ms, model.traits), now_ms, window_ms)
+            self.belief = Belief(model, (*possible(self.belief, now_ms)[1:], full))
+        else:
+            self.belief = found(read_look(reading, POWER_ON_LOOK), self.belief, now_ms, window_ms)
+        if self.curve is not None:
+            self.wake_at(now_ms)
+        return self._unwell(None)
+
+    def _watch(self, reading: Reading, now_ms: int) -> list[News]:
+        """Judge a poll of a lamp that is ours to lead."""
+        settle_ms = SETTLE_MS * self._speed
+        if not self.belief.certain or (self._sent_ms is not None and now_ms < self._sent_ms + settle_ms):
+            return []
+        model = self.belief.model
+        if looks_like_power_on(reading, model) and not self.hand and self._first_power_cut(now_ms):
+            self._rest(POWER_ON_LOOK, now_ms)
+            self.wake_at(now_ms)
+            return []
+        seen = differences(
+            model, reading, now_ms, settle_ms, self.info.mired_range, has_colour=self.info.has_colour
+        )
+        before, self._suspects = self._suspects, seen
+        if self.hand & seen:
+            self._rest(read_look(reading, model.target), now_ms)
+        confirmed = (seen & before) - self.hand
+        if not seen:
+            self._lost = 0
+        if not confirmed:
+            return []
+        if not self.hand and looks_lost(reading, self.belief.earlier) and self._lost < LOST_RETRIES:
+            self._lost += 1
+            self._rest(read_look(reading, model.target), now_ms)
+            self.wake_at(now_ms)
+            return []
+        self.hand |= confirmed
+        self._rest(read_look(reading, model.target), now_ms)
+        self.wake_at(now_ms)
+        return [ByHand(attribute) for attribute in sorted(confirmed)]
+
+    def _first_power_cut(self, now_ms: int) -> bool:
+        before, self._power_cut_ms = self._power_cut_ms, now_ms
+        return before is None or now_ms - before > POWER_CUT_AGAIN_MS * self._speed
+
+    def _rest(self, look: Look, now_ms: int) -> None:
+        self.belief = found(look, self.belief, now_ms, self._limits.reversal_window_ms)
+
+    def _sent(self, transition: Transition, now_ms: int) -> LampCommand:
+        self.commands += 1
+        self._sent_ms = now_ms
+        self._new_word = False
+        self._in_flight = LampCommand(self.info.fixture, transition, self.authority)
+        return self._in_flight
+
+    def _unwell(self, message: str | None) -> list[News]:
+        if (message is not None) == self._told_unwell:
+            return []
+        self._told_unwell = message is not None
+        return [LampHealth(message)]
