@@ -1,4 +1,4 @@
-"""Brokers and strangers for the MQTT tests: real Mosquitto, the embedded broker, and paho in its own thread."""
+"""Brokers and strangers for the MQTT tests: real Mosquitto, the embedded broker, paho in its own thread."""
 
 import asyncio
 import socket
@@ -36,7 +36,7 @@ async def until(condition: Callable[[], object], timeout_s: float = 5.0, what: s
         raise AssertionError(f"{what} did not happen in {timeout_s} s") from None
 
 
-class TestBroker(Protocol):
+class AnyBroker(Protocol):
     port: int
 
     async def start(self) -> None: ...
@@ -56,7 +56,8 @@ class Mosquitto:
             config
             if config is not None
             else f"listener {self.port} 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\nuser root\n"
-            f"persistence true\npersistence_location {folder}/\nautosave_on_changes true\nautosave_interval 1\n"
+            f"persistence true\npersistence_location {folder}/\n"
+            "autosave_on_changes true\nautosave_interval 1\n"
         )
         self._process: subprocess.Popen[bytes] | None = None
         self.log = folder / "mosquitto.log"
