@@ -51,6 +51,11 @@ class Chain:
         self._limiter.process(work, self._out)
         return self._out
 
+    def last_pcm(self) -> bytes:
+        """Return what the device got last as 16-bit PCM, for listening in."""
+        pcm = np.rint(self._out * 32_767.0).astype("<i2")
+        return bytes(pcm.tobytes())
+
     @property
     def loudness_lufs(self) -> float:
         """Loudness of the last 3 s, before the governor took anything away, LUFS."""

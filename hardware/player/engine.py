@@ -8,7 +8,6 @@ from collections import deque
 from dataclasses import dataclass
 from typing import assert_never
 
-from controller.core.units import MS_PER_S
 from controller.ports import (
     CrossfadeTo,
     PlayerCommand,
@@ -26,7 +25,7 @@ from hardware.player.mixer import Mixer
 from hardware.player.prompter import Prompter
 from hardware.player.sequencer import Sequencer
 from hardware.player.sources import open_reader
-from hardware.player.units import BLOCK, FLOOR_DB, RATE, SILENT_DB, Block, frames_from_ms, ms_from_frames
+from hardware.player.units import BLOCK, FLOOR_DB, SILENT_DB, Block, frames_from_ms, ms_from_frames
 
 STOP_GRACE_MS = 4_000
 DEFAULT_REFERENCE_LUFS = -23.0
@@ -136,9 +135,9 @@ class Engine:
         if current is None:
             return EngineView(queue=queue, programme_db=level, on_bed=self.mixer.bed_heard)
         item, deck = current.item, current.deck
-        left = deck.frames_left
+        frames = deck.length_frames
         position = item.position_ms + ms_from_frames(deck.frames_read)
-        length = None if left is None else position + left * MS_PER_S // RATE
+        length = None if frames is None else item.position_ms + ms_from_frames(frames)
         return EngineView(item.item_id, item.track_id, position, length, queue, level, on_bed=False)
 
     def close(self) -> None:

@@ -29,9 +29,21 @@ from controller.ports import (
 )
 
 MAX_LINE_BYTES: Final = 1 << 20
-_COMMANDS: Final = {cls.kind: cls for cls in (QueueItems, CrossfadeTo, SetLevel, Speak, Route, StopPlayer)}
-_EVENTS: Final = {
-    cls.kind: cls for cls in (PlayerStatus, ItemStarted, ItemEnded, ItemFailed, Spoken, PlayerHealth)
+_COMMANDS: Final[dict[str, type[PlayerCommand]]] = {
+    "queue": QueueItems,
+    "crossfade": CrossfadeTo,
+    "level": SetLevel,
+    "speak": Speak,
+    "route": Route,
+    "stop": StopPlayer,
+}
+_EVENTS: Final[dict[str, type[PlayerEvent]]] = {
+    "status": PlayerStatus,
+    "started": ItemStarted,
+    "ended": ItemEnded,
+    "failed": ItemFailed,
+    "spoken": Spoken,
+    "health": PlayerHealth,
 }
 _T = TypeVar("_T")
 
@@ -87,7 +99,7 @@ def _build(cls: type[_T], values: dict[str, Any]) -> _T:
     names = {field.name for field in fields(cls)}  # type: ignore[arg-type]
     unknown = values.keys() - names
     if unknown:
-        raise ProtocolError(f"{cls.__name__}: unknown field {sorted(unknown)[0]!r}")
+        raise ProtocolError(f"{cls.__name__}: unknown field {min(unknown)!r}")
     try:
         return cls(**{name: _convert(hints[name], value, name) for name, value in values.items()})
     except TypeError:
@@ -95,7 +107,7 @@ def _build(cls: type[_T], values: dict[str, Any]) -> _T:
         raise ProtocolError(f"{cls.__name__}: fields are missing among {missing}") from None
 
 
-def _convert(hint: Any, value: Any, name: str) -> Any:
+def _convert(hint: object, value: object, name: str) -> Any:  # noqa: ANN401 (whatever the field is)
     origin = get_origin(hint)
     if hint is PlayItem and isinstance(value, dict):
         return _build(PlayItem, value)
