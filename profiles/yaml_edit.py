@@ -47,15 +47,16 @@ def edited(text: str, data: Plain, file: str = "") -> str:
         InvalidFilesError: ``text`` is not YAML.
         EditRefusedError: it cannot be done without touching more.
     """
-    ended = text if text.endswith("\n") else text + "\n"
+    newline = "\r\n" if "\r\n" in text else "\n"
+    ended = text if text.endswith("\n") else text + newline
     for _ in range(MAX_PASSES):
         document = parse_document(ended, file)
         root = None if document.problems else compose(ended)
         if root is None:
             raise InvalidFilesError(document.problems)
         if same(document.data, data):
-            return ended if text.endswith("\n") else ended[:-1]
-        editor = _Editor(ended)
+            return ended if text.endswith("\n") else ended.removesuffix(newline)
+        editor = _Editor(ended, newline)
         editor.change(root, document.data, data, _Place(0, inline=False))
         after = _spliced(ended, editor.splices)
         if after == ended:
@@ -101,11 +102,11 @@ class _Span:
 class _Editor:
     """Collects the splices that take one text to new data."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, newline: str) -> None:
         self.splices: list[Splice] = []
         self.moved = False
         self._text = text
-        self._newline = "\r\n" if "\r\n" in text else "\n"
+        self._newline = newline
 
     def change(self, node: Node, old: Plain, new: Plain, place: _Place) -> None:
         """Collect what makes ``node`` say ``new``."""
@@ -287,7 +288,11 @@ class _Editor:
             if found is not None:
                 return _Span(found.start() + found.group().index("*"), found.end())
             return _Span(after, after)
-        return _Span(node.start_mark.index, self._end(node))
+        end = self._end(node)
+        if end == node.start_mark.index:
+            # Nothing is written: its marks stand at whatever comes next.
+            return _Span(after, after)
+        return _Span(node.start_mark.index, end)
 
     def _end(self, node: Node) -> int:
         """Return where a node's own text ends, without the blank lines and comments behind it."""

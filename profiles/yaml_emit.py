@@ -77,13 +77,20 @@ def _is_part(value: Plain) -> bool:
 
 
 def _text(value: str, quote: str | None) -> str:
-    if quote == "'" and value.isprintable():
+    if quote == "'" and value.isprintable() and value:
         return "'" + value.replace("'", "''") + "'"
     if quote is None and _plain_is_safe(value):
         return value
-    # JSON's escapes are YAML's too; what a screen does not show is escaped as well.
-    quoted = json.dumps(value, ensure_ascii=not value.isprintable())
-    return quoted.replace("\x7f", "\\u007f")
+    return '"' + "".join(map(_escaped, value)) + '"'
+
+
+def _escaped(letter: str) -> str:
+    """Return one character as it stands between double quotes; what a screen does not show as its number."""
+    if letter in '"\\':
+        return "\\" + letter
+    if letter.isprintable() and letter != "\ufeff":
+        return letter
+    return f"\\u{ord(letter):04x}" if ord(letter) <= 0xFFFF else f"\\U{ord(letter):08x}"
 
 
 def _plain_is_safe(value: str) -> bool:

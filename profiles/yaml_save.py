@@ -38,6 +38,7 @@ def save(path: Path, data: Plain) -> Document:
 
 
 def _replace(path: Path, content: bytes) -> None:
+    path = path.resolve()  # a link stays a link
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as stream:
