@@ -155,9 +155,6 @@ def _doors(context: WebContext, routes: APIRouter, pages: Pages) -> None:
     async def offline(request: Request) -> Response:
         return pages.page(request, "offline.html")
 
-    @routes.get("/words.json")
-    async def words(request: Request) -> Response:
-        return JSONResponse(dict(pages.language(request).words))
 
     @routes.get("/sw.js")
     async def service_worker() -> Response:

@@ -1,0 +1,134 @@
+// One level down: zones, music, prompts, notes, more. A panel opens in the place of the overview, never above it.
+
+import { call } from "/static/shell.js";
+import { lightness, percentOf } from "/static/ribbon.js";
+import { make, plain, t } from "/static/words.js";
+
+const $ = (id) => document.getElementById(id);
+const NAMES = ["lights", "music", "prompts", "notes", "more"];
+const ANCHORS = { dose: "Dose taken", supplement_given: "Supplement given", supplement_declined: "Supplement declined" };
+
+/** Show one panel, or with null the overview. */
+export function show(name) {
+  $("view-now").hidden = name !== null;
+  for (const each of NAMES) {
+    $(`view-${each}`).hidden = each !== name;
+    document.querySelector(`[data-key="${each}"]`).setAttribute("aria-expanded", String(each === name));
+  }
+}
+
+/** The panel that is open, or null. */
+export function opened() {
+  return NAMES.find((name) => !$(`view-${name}`).hidden) ?? null;
+}
+
+const sliders = new Map();
+
+function slider(label, { min, max, step, format, onvalue }) {
+  const element = document.createElement("still-slider");
+  for (const [name, value] of Object.entries({ min, max, step, "aria-label": label })) element.setAttribute(name, value);
+  element.format = format;
+  element.onvalue = onvalue;
+  return element;
+}
+
+function zoneSlider(zone, send) {
+  // The slider runs in L*, so that the low end, where sessions live, has room.
+  const element = slider(plain(zone), {
+    min: 0,
+    max: 100,
+    step: 0.5,
+    format: (lstar) => {
+      const percent = percentOf(lstar);
+      return `${percent < 9.95 ? percent.toFixed(1) : Math.round(percent)} %`;
+    },
+    onvalue: (lstar) =>
+      send({ command: "light", zone, brightness: Number(percentOf(lstar).toFixed(3)), fade_s: 0.3 }, `light:${zone}`),
+  });
+  element.dataset.zone = zone;
+  return element;
+}
+
+function volumeSlider(send) {
+  return slider(t("Volume"), {
+    min: -24,
+    max: 6,
+    step: 0.5,
+    format: (db) => (db === 0 ? t("as planned") : `${db > 0 ? "+" : "−"}${Math.abs(db)} dB`),
+    onvalue: (db) => send({ command: "volume", db }, "volume"),
+  });
+}
+
+/** Follow the room's state in the sliders, and offer its phases. */
+export function follow(state, actions) {
+  for (const zone of state.zones) {
+    if (!sliders.has(zone.zone)) {
+      const element = zoneSlider(zone.zone, actions.drag);
+      sliders.set(zone.zone, element);
+      $("zones").append(make("div", { class: "slideline" }, element));
+    }
+    sliders.get(zone.zone).follow(lightness(zone.brightness_percent), state.revision, zone.fading);
+  }
+  if (!sliders.has("volume")) {
+    sliders.set("volume", volumeSlider(actions.drag));
+    $("volume").append(sliders.get("volume"));
+  }
+  sliders.get("volume").follow(state.music.trim_db, state.revision, false);
+  for (const tile of $("pools").children) tile.setAttribute("aria-pressed", String(tile.dataset.pool === state.music.pool));
+  followPhases(state.session, actions);
+}
+
+let phasesShown = "";
+function followPhases(session, actions) {
+  const anchors = Object.keys(ANCHORS).filter((name) => offered(name, session));
+  const shown = session ? `${session.phase}|${session.phases.map((phase) => phase.phase).join()}|${anchors}` : "";
+  if (shown === phasesShown) return;
+  phasesShown = shown;
+  const tile = (phase) => {
+    const button = make("button", { type: "button", onclick: () => actions.gotoPhase(phase, button) }, phase.title);
+    button.setAttribute("aria-pressed", String(phase.state === "now"));
+    return button;
+  };
+  $("phases").replaceChildren(...(session?.phases ?? []).map(tile));
+  const mark = (name) => {
+    const button = make("button", { type: "button", onclick: () => actions.anchor(name, t(ANCHORS[name]), button) }, t(ANCHORS[name]));
+    return button;
+  };
+  $("anchors").replaceChildren(...anchors.map(mark));
+}
+
+function offered(name, session) {
+  if (!session) return false;
+  const done = new Set(session.anchors);
+  if (name === "dose") return !done.has("dose");
+  return session.profile.includes("mdma") && !done.has("supplement_given") && !done.has("supplement_declined");
+}
+
+async function fill(place, path, tile) {
+  try {
+    $(place).replaceChildren(...(await call(path)).map(tile));
+  } catch (error) {
+    $(place).replaceChildren(make("p", { class: "warn" }, t("cannot be listed: {why}", { why: error.message })));
+  }
+}
+
+/** Fetch what can be chosen. */
+export async function load(room, actions) {
+  const query = `?room=${encodeURIComponent(room)}`;
+  const tile = (name, label, act) => {
+    const button = make("button", { type: "button" }, label);
+    button.dataset[name[0]] = name[1];
+    button.addEventListener("click", () => act(button));
+    return button;
+  };
+  await Promise.all([
+    fill("pools", `/api/v1/pools${query}`, (pool) => tile(["pool", pool.name], pool.title, (key) => actions.mood(pool, key))),
+    fill("prompts", `/api/v1/prompts${query}`, (prompt) => {
+      const button = tile(["prompt", prompt.name], "", (key) => actions.prompt(prompt, key));
+      button.append(make("strong", {}, prompt.title), make("span", { class: "dim" }, prompt.detail));
+      return button;
+    }),
+    fill("presets", `/api/v1/presets${query}`, (preset) => tile(["preset", preset.name], preset.title, (key) => actions.preset(preset, key))),
+  ]);
+  for (const own of ["path", "help"]) document.querySelector(`[data-preset="${own}"]`)?.remove(); // they have their keys
+}

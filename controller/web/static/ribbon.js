@@ -1,0 +1,200 @@
+// <still-ribbon>: the whole session on one strip. Phases, each zone's light in its true colours, music,
+// prompts, where we are, where it ends; and, before it is done, what a change would do.
+
+import { clockTime, plain, span, t } from "/static/words.js";
+
+const SPACE = "http://www.w3.org/2000/svg";
+const HOUR_MS = 3600000;
+let count = 0;
+
+function draw(tag, attributes, text) {
+  const element = document.createElementNS(SPACE, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  if (text !== undefined) element.textContent = text;
+  return element;
+}
+
+/** CIE L* (0 to 100) of a brightness in percent: heights look as even as the light does. */
+export function lightness(percent) {
+  const y = percent / 100;
+  return y <= 216 / 24389 ? (24389 / 27) * y : 116 * Math.cbrt(y) - 16;
+}
+
+/** Percent of an L*. */
+export function percentOf(lstar) {
+  return 100 * (lstar <= 8 ? lstar / (24389 / 27) : ((lstar + 16) / 116) ** 3);
+}
+
+export class StillRibbon extends HTMLElement {
+  #plan = null;
+  #session = null;
+  #nowMs = 0;
+  #ghost = null;
+  #id = `ribbon${(count += 1)}`;
+  #now = null;
+
+  connectedCallback() {
+    this.setAttribute("role", "img");
+    new ResizeObserver(() => this.#draw()).observe(this);
+  }
+
+  /** The plan, as the API's ribbon gives it; null clears. */
+  set plan(plan) {
+    this.#plan = plan;
+    this.#draw();
+  }
+
+  /** What a command would do ({planned_end_ms, phases}), or null. */
+  set ghost(preview) {
+    this.#ghost = preview;
+    this.#draw();
+  }
+
+  /** Where we are. Only the line moves; the drawing is made anew when the plan is. */
+  follow(session, nowMs) {
+    const wasHeld = this.#session?.status === "held";
+    this.#session = session;
+    this.#nowMs = nowMs;
+    if (!this.#plan || !session) return;
+    if (wasHeld !== (session.status === "held")) this.#draw();
+    else this.#place();
+  }
+
+  #length() {
+    const ghost = this.#ghost?.phases.at(-1);
+    return Math.max(this.#plan.length_ms, ghost ? ghost.start_ms + ghost.length_ms : 0, 1);
+  }
+
+  #draw() {
+    this.replaceChildren();
+    this.#now = null;
+    const { width, height } = this.getBoundingClientRect();
+    if (!this.#plan || width < 10 || height < 10) return;
+    const rtl = getComputedStyle(this).direction === "rtl";
+    const scale = (width - 2) / this.#length();
+    const x = (ms) => (rtl ? width - 1 - ms * scale : 1 + ms * scale);
+    const svg = draw("svg", { width, height, viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" });
+    const top = 22;
+    const axis = height - 4;
+    const music = { y: axis - 36, h: 14 };
+    this.#phases(svg, x, top, axis - 16);
+    this.#lights(svg, x, top + 4, music.y - 6);
+    this.#musics(svg, x, music);
+    this.#cues(svg, x, music.y - 4);
+    this.#axis(svg, x, axis);
+    if (this.#ghost) this.#ghosts(svg, x, top, axis - 16);
+    this.#marker(svg, top, axis - 14);
+    this.append(svg);
+    this.x = x;
+    this.#place();
+  }
+
+  #box(x, start, length) {
+    const [a, b] = [x(start), x(start + length)];
+    return { x: Math.min(a, b), width: Math.max(1, Math.abs(b - a)) };
+  }
+
+  #phases(svg, x, top, bottom) {
+    for (const phase of this.#plan.phases) {
+      const box = this.#box(x, phase.start_ms, phase.length_ms);
+      const kind = `phase ${phase.slot % 2 ? "odd" : "even"}`;
+      svg.append(draw("rect", { class: kind, y: top, height: bottom - top, ...box }));
+      const letters = Math.floor((box.width - 6) / 7.2);
+      if (letters < 3) continue;
+      const title = phase.title.length > letters ? `${phase.title.slice(0, letters - 1)}…` : phase.title;
+      svg.append(draw("text", { class: "title", x: box.x + box.width / 2, y: top - 7, "text-anchor": "middle" }, title));
+    }
+  }
+
+  #lights(svg, x, top, bottom) {
+    const zones = this.#plan.zones;
+    const lane = (bottom - top) / Math.max(zones.length, 1);
+    const defs = draw("defs", {});
+    svg.append(defs);
+    zones.forEach((zone, index) => {
+      if (zone.points.length === 0) return;
+      const floor = top + (index + 1) * lane - 2;
+      const y = (percent) => floor - (lightness(percent) / 100) * (lane - 6);
+      const [first, last] = [x(0), x(this.#plan.length_ms)];
+      const gradient = draw("linearGradient", { id: `${this.#id}-${index}`, gradientUnits: "userSpaceOnUse", x1: first, x2: last });
+      const points = [{ ...zone.points[0], session_ms: 0 }, ...zone.points, { ...zone.points.at(-1), session_ms: this.#plan.length_ms }];
+      for (const point of points) {
+        const offset = point.session_ms / Math.max(this.#plan.length_ms, 1);
+        gradient.append(draw("stop", { offset, "stop-color": point.swatch }));
+      }
+      defs.append(gradient);
+      const line = points.map((point) => `${x(point.session_ms).toFixed(1)},${y(point.brightness_percent).toFixed(1)}`).join(" L");
+      svg.append(draw("path", { d: `M${first},${floor} L${line} L${last},${floor} Z`, fill: `url(#${this.#id}-${index})` }));
+      svg.append(draw("path", { class: "curve", d: `M${line}` }));
+      if (lane > 17) {
+        const end = x(0) < x(1) ? "start" : "end";
+        svg.append(draw("text", { class: "lane", x: x(0) + (end === "start" ? 5 : -5), y: floor - 3, "text-anchor": end }, plain(zone.zone)));
+      }
+    });
+  }
+
+  #musics(svg, x, { y, h }) {
+    for (const piece of this.#plan.music) {
+      const box = this.#box(x, piece.start_ms, piece.length_ms);
+      const inner = { x: box.x + 1, width: Math.max(1, box.width - 2), y, height: h };
+      if (piece.pool === null) {
+        svg.append(draw("rect", { class: "quiet", ...inner }));
+        continue;
+      }
+      svg.append(draw("rect", { class: "music", "fill-opacity": (0.18 + 0.5 * piece.energy).toFixed(2), ...inner }));
+    }
+  }
+
+  #cues(svg, x, y) {
+    for (const cue of this.#plan.cues) {
+      svg.append(draw("circle", { class: `cue ${cue.audience}`, cx: x(cue.due_ms), cy: y, r: 3 }));
+    }
+  }
+
+  #axis(svg, x, y) {
+    const length = this.#plan.length_ms;
+    const every = length > 3 * HOUR_MS ? HOUR_MS : HOUR_MS / 4;
+    for (let ms = every; ms < length - every / 3; ms += every) {
+      const text = every === HOUR_MS ? t("{n} h", { n: ms / HOUR_MS }) : t("{n} min", { n: ms / 60000 });
+      svg.append(draw("text", { class: "hour", x: x(ms), y, "text-anchor": "middle" }, text));
+    }
+  }
+
+  #ghosts(svg, x, top, bottom) {
+    for (const phase of this.#ghost.phases) {
+      const box = this.#box(x, phase.start_ms, phase.length_ms);
+      svg.append(draw("rect", { class: "ghost", y: top, height: bottom - top, ...box }));
+    }
+  }
+
+  #marker(svg, top, bottom) {
+    this.#now = draw("g", { class: "now" });
+    this.past = draw("rect", { class: "past", y: top, height: bottom - top });
+    this.#now.append(draw("path", { d: `M0,${top - 3} V${bottom}` }), draw("path", { class: "head", d: `M-5,${top - 6} h10 l-5,7 z` }));
+    svg.append(this.past, this.#now);
+  }
+
+  #place() {
+    if (!this.#now) return;
+    const session = this.#session;
+    this.#now.toggleAttribute("hidden", !session);
+    this.#now.setAttribute("visibility", session ? "visible" : "hidden");
+    this.past.setAttribute("visibility", session ? "visible" : "hidden");
+    this.setAttribute("aria-label", this.#say());
+    if (!session) return;
+    const at = Math.min(session.session_ms, this.#length());
+    const box = this.#box(this.x, 0, at);
+    this.past.setAttribute("x", box.x);
+    this.past.setAttribute("width", box.width);
+    this.#now.setAttribute("transform", `translate(${this.x(at).toFixed(1)},0)`);
+  }
+
+  #say() {
+    const titles = this.#plan.phases.map((phase) => phase.title).join(", ");
+    const plan = t("Plan of {length}: {phases}.", { length: span(this.#plan.length_ms), phases: titles });
+    if (!this.#session) return plan;
+    return `${plan} ${t("Now: {phase}. Ends {time}.", { phase: this.#session.phase_title, time: clockTime(this.#session.planned_end_ms) })}`;
+  }
+}
+
+customElements.define("still-ribbon", StillRibbon);
