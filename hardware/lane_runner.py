@@ -174,10 +174,9 @@ class LaneRunner:
         """Return when a decision may fall out differently without anything else happening."""
         if now < self._patience.until_ms:
             return self._patience.until_ms
-        times = [max(self._poll_due_ms, now + 5.0)]
+        times = [max(self._poll_due_ms, now + 5.0), self._lights.ready_at(now, self._budget.reserve)]
         if self._room.first(self._not_now(now)) is not None:
             times.append(self._lights.ready_at(now))
-            times.append(self._lights.ready_at(now, self._budget.reserve))
         times.extend(p.until_ms for f, p in self._rests.items() if p.until_ms and f in self._room.waiting())
         later = [at for at in times if at > now]
         return min(later, default=now + self._poll_ms)
@@ -216,10 +215,11 @@ class LaneRunner:
         groups = [g for g in self._sender.groups() if len(g.members) > 1 and g.members <= waiting]
         if not groups:
             return None
-        # The try itself costs the group's token: a slider that is being dragged is not pulled at for ever.
-        self._groups.take(now)
         for fixture in sorted(frozenset[FixtureId]().union(*(g.members for g in groups))):
             self._pull(fixture, now)
+        if self._held:
+            # The try itself costs the group's token: a slider in somebody's hand is not pulled at for ever.
+            self._groups.take(now)
         for group in sorted(groups, key=lambda g: (-len(g.members), g.key)):
             held = [self._held[fixture][0] for fixture in sorted(group.members) if fixture in self._held]
             if len(held) == len(group.members) and self._sender.alike(held):
@@ -332,11 +332,11 @@ class LaneRunner:
             case Scope.BUSY:
                 self._patience.fail(now)
                 if self._patience.failures >= 3:
-                    self._say(str(fault))
+                    self._say(f"{self._device}: {fault.plain}")
             case Scope.AWAY:
                 self._patience.fail(now)
                 self._away = True
-                self._say(str(fault))
+                self._say(f"{self._device}: {fault.plain}")
         if batch is not None and fault.may_retry:
             for command in batch.commands:
                 self._room.wake((command.fixture,), command.authority)
