@@ -72,6 +72,7 @@ class MqttLink:
         self._unacked: dict[int, Outgoing] = {}
         self._connection: Connection | None = None
         self._answer_due_ms = 0
+        self._up_since_ms = 0
         self._up = False
         self._v5 = settings.allow_v5
         self._limits = Limits()
@@ -167,9 +168,11 @@ class MqttLink:
         retry = Retry(allow_v5=self._allow_v5)
         while True:
             end, message = await self._connect_once(v5=retry.v5)
-            was_up = self._up
+            lasted_ms = (self._clock.now_ms() - self._up_since_ms) // self._clock.speed if self._up else None
             self._let_go()
-            delay_ms = retry.ended(end, was_up=was_up)
+            delay_ms = retry.ended(end, lasted_ms=lasted_ms)
+            if retry.fights:
+                message += f"; does another program use our client id {self._address.client_id!r}?"
             if end is not End.OTHER_VERSION:
                 self._report_down(message)
             await self._clock.sleep_until(self._clock.now_ms() + delay_ms * self._clock.speed)
@@ -222,6 +225,7 @@ class MqttLink:
     def accepted(self, limits: Limits) -> None:
         """The broker took us: subscribe first, so that we obey; then announce; then send what waited."""
         self._limits = limits
+        self._up_since_ms = self._clock.now_ms()
         self._up, self._health = True, None
         self._refused_filters.clear()
         self._refused_topics.clear()
