@@ -65,7 +65,7 @@ export function follow(state, actions) {
     if (!sliders.has(zone.zone)) {
       const element = zoneSlider(zone.zone, actions.drag);
       sliders.set(zone.zone, element);
-      $("zones").append(make("div", { class: "slideline" }, element));
+      $("zones").append(element);
     }
     sliders.get(zone.zone).follow(lightness(zone.brightness_percent), state.revision, zone.fading);
   }

@@ -5,6 +5,9 @@ import { clockTime, plain, span, t } from "/static/words.js";
 
 const SPACE = "http://www.w3.org/2000/svg";
 const HOUR_MS = 3600000;
+const GUTTER = 68; // beside the drawing, for the zones' names
+const LOWEST_LANE = 12;
+const LABELLED_LANE = 17; // lower lanes go without a name
 let count = 0;
 
 function draw(tag, attributes, text) {
@@ -71,8 +74,10 @@ export class StillRibbon extends HTMLElement {
     const { width, height } = this.getBoundingClientRect();
     if (!this.#plan || width < 10 || height < 10) return;
     const rtl = getComputedStyle(this).direction === "rtl";
-    const scale = (width - 2) / this.#length();
-    const x = (ms) => (rtl ? width - 1 - ms * scale : 1 + ms * scale);
+    const lane = (height - 22 - 4 - 46) / Math.max(this.#plan.zones.length, 1);
+    const gutter = lane > LABELLED_LANE ? GUTTER : 1;
+    const scale = (width - gutter - 1) / this.#length();
+    const x = (ms) => (rtl ? width - gutter - ms * scale : gutter + ms * scale);
     const svg = draw("svg", { width, height, viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" });
     const top = 22;
     const axis = height - 4;
@@ -107,7 +112,7 @@ export class StillRibbon extends HTMLElement {
   }
 
   #lights(svg, x, top, bottom) {
-    const zones = this.#plan.zones;
+    const zones = this.#lanes(bottom - top);
     const lane = (bottom - top) / Math.max(zones.length, 1);
     const defs = draw("defs", {});
     svg.append(defs);
@@ -126,11 +131,21 @@ export class StillRibbon extends HTMLElement {
       const line = points.map((point) => `${x(point.session_ms).toFixed(1)},${y(point.brightness_percent).toFixed(1)}`).join(" L");
       svg.append(draw("path", { d: `M${first},${floor} L${line} L${last},${floor} Z`, fill: `url(#${this.#id}-${index})` }));
       svg.append(draw("path", { class: "curve", d: `M${line}` }));
-      if (lane > 17) {
-        const end = x(0) < x(1) ? "start" : "end";
-        svg.append(draw("text", { class: "lane", x: x(0) + (end === "start" ? 5 : -5), y: floor - 3, "text-anchor": end }, plain(zone.zone)));
+      if (lane > LABELLED_LANE) {
+        const name = plain(zone.zone);
+        const fits = name.length > 9 ? `${name.slice(0, 8)}…` : name;
+        const side = x(0) < x(1) ? { x: x(0) - 6, "text-anchor": "end" } : { x: x(0) + 6, "text-anchor": "start" };
+        svg.append(draw("text", { class: "lane", y: floor - lane / 2 + 8, ...side }, fits));
       }
     });
+  }
+
+  // Where the strip is too low for all, the brightest zone speaks for the room.
+  #lanes(height) {
+    const zones = this.#plan.zones;
+    if (height / Math.max(zones.length, 1) >= LOWEST_LANE) return zones;
+    const peak = (zone) => Math.max(0, ...zone.points.map((point) => point.brightness_percent));
+    return zones.length ? [zones.reduce((a, b) => (peak(b) > peak(a) ? b : a))] : [];
   }
 
   #musics(svg, x, { y, h }) {
@@ -161,7 +176,9 @@ export class StillRibbon extends HTMLElement {
   }
 
   #ghosts(svg, x, top, bottom) {
+    const from = this.#session?.session_ms ?? 0;
     for (const phase of this.#ghost.phases) {
+      if (phase.start_ms + phase.length_ms <= from) continue;
       const box = this.#box(x, phase.start_ms, phase.length_ms);
       svg.append(draw("rect", { class: "ghost", y: top, height: bottom - top, ...box }));
     }

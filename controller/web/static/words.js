@@ -11,7 +11,7 @@ export function t(sentence, values = {}) {
 
 /** Return a clock time of a Unix time in ms. */
 export function clockTime(ms) {
-  return new Date(ms).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
+  return new Date(ms).toLocaleTimeString(language, { hour: "numeric", minute: "2-digit" });
 }
 
 /** Return a length of time in words: minutes, and hours from two of them. */
