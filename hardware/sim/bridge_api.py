@@ -213,7 +213,7 @@ def _set_light(bridge: SimulatedBridge, light: Light, data: dict[str, Json], now
     if bridge.faults.take("internal"):
         return Answer([api_error(901, address, "Internal error, 404")])
     dropped = bridge.faults.take("drop")
-    half = bridge.faults.take("half")
+    half = not dropped and bridge.faults.take("half")
     return Answer(_apply(light, address, data, now_ms, dropped=dropped, half=half))
 
 

@@ -81,7 +81,11 @@ async def serve_connection(
 
 async def _read_request(reader: asyncio.StreamReader) -> tuple[Request, bool] | None:
     try:
-        head = await reader.readuntil(b"\r\n\r\n")
+        first = await reader.readexactly(1)
+        if not first.isalpha():
+            # Most likely a client that speaks TLS to a plain port: it learns at once that nobody does here.
+            raise BadRequestError("the request line is not HTTP")
+        head = first + await reader.readuntil(b"\r\n\r\n")
     except asyncio.IncompleteReadError:
         return None
     except asyncio.LimitOverrunError as fault:
