@@ -51,6 +51,10 @@ class TrackRequest:
     unbroken: bool
     history: tuple[str, ...]
     remaining_ms: int | None
+    phase_ms: int | None
+    crossfade_ms: int
+    excluded_pools: tuple[str, ...]
+    excluded_tracks: tuple[str, ...]
     count: int
     seed: str
 
@@ -67,6 +71,7 @@ class ChosenTrack:
     end_ms: int
     title: str
     artist: str
+    fade_ms: int
 
 
 class Chooser(Protocol):
@@ -233,7 +238,7 @@ class Conductor:
     def _start_fresh(self, target: MusicTarget, fade_ms: int) -> None:
         if target.pool is None:
             return
-        entries = self._choose(target, QUEUE_AHEAD)
+        entries = self._choose(target, QUEUE_AHEAD, 0)
         if not entries:
             self._set_queue(())
             return
@@ -269,7 +274,17 @@ class Conductor:
         if target.pool is None:
             self._set_queue(())
             return
-        self._set_queue(self._choose(target, QUEUE_AHEAD))
+        self._set_queue(self._choose(target, QUEUE_AHEAD, self._current_left_ms()))
+
+    def _current_left_ms(self) -> int:
+        """How long the current track still sounds, real ms; what follows it is planned for the rest."""
+        entry = None if self._current is None else self._entries.get(self._current)
+        if entry is None or entry.item.end_ms is None:
+            return 0
+        whole = entry.item.end_ms - entry.item.start_ms
+        status = self._status
+        heard = status.position_ms if status is not None and status.item_id == self._current else 0
+        return max(whole - heard, 0)
 
     def _set_queue(self, entries: Sequence[_Entry]) -> None:
         items = tuple(entry.item for entry in entries)
@@ -279,15 +294,21 @@ class Conductor:
         self._queue = queue
         self._send(QueueItems(items))
 
-    def _choose(self, target: MusicTarget, count: int) -> list[_Entry]:
-        left = target.phase_left_ms
+    def _choose(self, target: MusicTarget, count: int, after_ms: int) -> list[_Entry]:
+        speed = self._clock.speed
+        left, phase = target.phase_left_ms, target.phase_ms
         request = TrackRequest(
             pool=target.pool or "",
             energy=target.energy,
             words_allowed=target.words_allowed,
             unbroken=target.unbroken,
             history=self._history,
-            remaining_ms=None if left is None else left // self._clock.speed,
+            # Never nothing: if this phase has no room left for a track, one still stands ready.
+            remaining_ms=None if left is None else max(left // speed - after_ms, 1_000),
+            phase_ms=None if phase is None else phase // speed,
+            crossfade_ms=target.crossfade_ms,
+            excluded_pools=target.excluded_pools,
+            excluded_tracks=target.excluded_tracks,
             count=count,
             seed=self._seed,
         )
@@ -301,7 +322,7 @@ class Conductor:
                 gain_db=track.gain_db,
                 start_ms=track.start_ms,
                 end_ms=track.end_ms,
-                fade_ms=clamp_crossfade(target.crossfade_ms, self._limits),
+                fade_ms=clamp_crossfade(track.fade_ms, self._limits),
                 title=track.title,
                 artist=track.artist,
             )

@@ -34,6 +34,9 @@ class MusicTarget:
     crossfade_ms: int
     slot: int
     phase_left_ms: int | None
+    phase_ms: int | None
+    excluded_pools: tuple[PoolId, ...]
+    excluded_tracks: tuple[str, ...]
     skips: int
     skip_fade_ms: int
     headphones: bool
@@ -79,6 +82,9 @@ def music_target(state: RoomState, at_ms: int) -> MusicTarget:
         crossfade_ms=plan.crossfade_ms,
         slot=session.entered_slot,
         phase_left_ms=_left(session, at_ms),
+        phase_ms=session.slot.length_ms,
+        excluded_pools=session.sheet.excluded_pools,
+        excluded_tracks=session.sheet.excluded_tracks,
         skips=sound.skips,
         skip_fade_ms=sound.skip_fade_ms,
         headphones=session.headphones,
@@ -114,6 +120,9 @@ def _at_rest(state: RoomState) -> MusicTarget:
         crossfade_ms=12_000,
         slot=-1,
         phase_left_ms=None,
+        phase_ms=None,
+        excluded_pools=(),
+        excluded_tracks=(),
         skips=state.sound.skips,
         skip_fade_ms=state.sound.skip_fade_ms,
         headphones=False,

@@ -1,0 +1,5 @@
+"""``stillroom rehearse``."""
+
+
+def rehearse(profile: str) -> None:
+    """X"""

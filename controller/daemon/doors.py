@@ -1,0 +1,167 @@
+"""The rooms' doors: the tablets' web app, MQTT with its broker. A door that cannot open is said; the rooms run on."""
+
+import asyncio
+import socket
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+
+from controller.api import Rooms
+from controller.daemon.options import RunOptions
+from controller.daemon.rooms import SiteParts
+from controller.errors import StillroomError, UserError
+from controller.mqtt_api import MqttApi, MqttPrompts
+from controller.mqtt_topics import will_for
+from controller.ports import Prompts
+from controller.web.access import Access
+from controller.web.app import create_app
+from controller.web.screens import PromptScreen
+from controller.web.serving import Tls, bind, serve
+from hardware.broker_embedded import EmbeddedBroker
+from hardware.mqtt_link import MqttLink, MqttSettings
+from hardware.mqtt_socket import MqttTls
+from profiles.catalogue import LoadedSite
+
+log = structlog.get_logger()
+
+RETRY_MS = 5_000
+
+
+def check_port(host: str, port: int) -> None:
+    """Find out early whether we can serve there.
+
+    Raises:
+        PortInUseError: another program has the port.
+        UserError: the address is none of this machine's.
+    """
+    if port:
+        bind(host, port).close()
+
+
+class Doors:
+    """Web app, MQTT links and, where no broker is named, the broker itself."""
+
+    def __init__(self, shared: SiteParts, loaded: LoadedSite, options: RunOptions) -> None:
+        self._shared, self._loaded, self._options = shared, loaded, options
+        mqtt = loaded.site.mqtt
+        self._mqtt_port = options.mqtt_port if options.mqtt_port is not None else mqtt.port
+        self._broker = EmbeddedBroker(mqtt.listen, self._mqtt_port) if mqtt.host is None else None
+        self._access = Access(shared.data, shared.clock)
+        self._served = asyncio.Event()
+        self._port = 0
+        self._links: dict[str, MqttLink] = {}
+
+    @property
+    def pin(self) -> str:
+        """The PIN that pairs a tablet."""
+        return self._access.pin
+
+    @property
+    def address(self) -> str:
+        """Where tablets connect."""
+        web = self._loaded.site.web
+        scheme = "http" if web.cert_file is None else "https"
+        return f"{scheme}://{_own_address() if web.host in ('0.0.0.0', '::') else web.host}:{self._port}/"  # noqa: S104
+
+    def mqtt_prompts(self, room: str) -> Prompts:
+        """Return a room's way to send prompts over MQTT."""
+        return MqttPrompts(self._link(room), room)
+
+    def _link(self, room: str) -> MqttLink:
+        if room not in self._links:
+            mqtt, resolve = self._loaded.site.mqtt, self._loaded.resolve
+            tls = None
+            if mqtt.tls is not None:
+                cert, key = mqtt.tls.cert_file, mqtt.tls.key_file
+                tls = MqttTls(
+                    str(resolve(mqtt.tls.ca_file)),
+                    None if cert is None else str(resolve(cert)),
+                    None if key is None else str(resolve(key)),
+                )
+            settings = MqttSettings(
+                host=mqtt.host or mqtt.listen,
+                port=self._mqtt_port,
+                client_id=f"stillroom-{self._loaded.site.site}-{room}",
+                username=mqtt.username,
+                password=_secret(None if mqtt.password_file is None else resolve(mqtt.password_file)),
+                tls=tls,
+            )
+            self._links[room] = MqttLink(self._shared.clock, settings, will_for(room))
+        return self._links[room]
+
+    async def open(
+        self,
+        group: asyncio.TaskGroup,
+        rooms: Rooms,
+        screens: Mapping[str, PromptScreen],
+        health: Callable[[], tuple[str, ...]],
+        report: Callable[[str, str | None], None],
+    ) -> None:
+        """Open every door; returns once the web app listens.
+
+        Raises:
+            UserError: the web app cannot be served where the site says.
+        """
+        if self._broker is not None:
+            group.create_task(self._keep_broker(self._broker, report))
+        links = {room: self._link(room) for room in rooms}
+        api = MqttApi(links, rooms, self._shared.clock, report=report)
+        group.create_task(api.run())
+        group.create_task(self._serve_web(rooms, screens, health))
+        await self._served.wait()
+
+    async def _keep_broker(self, broker: EmbeddedBroker, report: Callable[[str, str | None], None]) -> None:
+        """Run the embedded broker; while its port is another's, the rooms go on without MQTT."""
+        clock = self._shared.clock
+        while True:
+            with suppress(OSError):
+                try:
+                    await broker.run()
+                except StillroomError as error:
+                    for room in self._links:
+                        report(room, str(error))
+            await clock.sleep_until(clock.now_ms() + RETRY_MS * clock.speed)
+
+    async def _serve_web(
+        self, rooms: Rooms, screens: Mapping[str, PromptScreen], health: Callable[[], tuple[str, ...]]
+    ) -> None:
+        web, resolve = self._loaded.site.web, self._loaded.resolve
+        tls = None
+        if web.cert_file is not None and web.key_file is not None:
+            tls = Tls(resolve(web.cert_file), resolve(web.key_file))
+        app = create_app(
+            rooms,
+            self._access,
+            health,
+            self._shared.clock,
+            screens=screens,
+            secure=tls is not None,
+            addresses=lambda: (self.address,),
+        )
+        port = self._options.port if self._options.port is not None else web.port
+        await serve(app, web.host, port, tls=tls, started=self._listening)
+
+    def _listening(self, port: int) -> None:
+        self._port = port
+        self._served.set()
+
+
+def _secret(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise UserError(f"{path}: the MQTT password cannot be read: {error.strerror}") from None
+
+
+def _own_address() -> str:
+    """This machine's address on its network, for the tablets; asks nobody (a UDP connect sends nothing)."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+            return str(probe.getsockname()[0])
+        except OSError:
+            return "127.0.0.1"

@@ -1,0 +1,94 @@
+"""The music a site has: its pools, with the generated pieces rendered where they are missing.
+
+The pieces that a profile needs are made before it starts; the others in a process of low priority beside the
+session. A piece that is not there yet is never waited for: its pool is shorter, or the bed plays.
+"""
+
+import asyncio
+import sys
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import TypeAlias
+
+import structlog
+
+from controller.errors import Problem
+from playlists.bed import bed_path, render_bed
+from playlists.catalogue import Pools
+from playlists.music_library import analyse, load_pools
+from playlists.synth.rendering import load_rendered, render_library
+from profiles.catalogue import Catalogue
+
+log = structlog.get_logger()
+
+Progress: TypeAlias = Callable[[int, int, str], None]
+
+
+class MusicStock:
+    """A site's pools and generated pieces. Blocking: call it from a thread."""
+
+    def __init__(self, data: Path, folders: tuple[Path, ...] = ()) -> None:
+        self._data, self._pieces, self._folders = data, data / "music", folders
+        self.problems: tuple[Problem, ...] = ()
+        self._pools = self._load()
+
+    @property
+    def bed(self) -> Path | None:
+        """The rendered bed, if it is there; without it the player makes one."""
+        path = bed_path(self._pieces)
+        return path if path.is_file() else None
+
+    def pools(self) -> Pools:
+        """The pools as they are now."""
+        return self._pools
+
+    def _load(self) -> Pools:
+        return load_pools(self._data, load_rendered(self._pieces), self._folders)
+
+    def reload(self) -> None:
+        """Read the pools again, with the pieces that have come in."""
+        self._pools = self._load()
+
+    def prepare(self, pools: Collection[str] | None, progress: Progress) -> None:
+        """Make the bed and the missing pieces of these pools (None: all), measure the clinic's own music.
+
+        Raises:
+            AudioFileError: the pieces cannot be written.
+        """
+        self._pieces.mkdir(parents=True, exist_ok=True)
+        render_bed(self._pieces)
+        # The half-hour pieces can wait: they are made with the rest.
+        render_library(self._pieces, pools, progress, unbroken=pools is None)
+        if self._folders:
+            report = analyse(self._data, progress, folders=self._folders)
+            self.problems = report.problems
+        self.reload()
+
+    async def render_rest(self) -> None:
+        """Make what is still missing in a process of low priority; returns when it is done."""
+        command = (sys.executable, "-m", "controller.cli", "library", "render", "--data", str(self._data))
+        process = await asyncio.create_subprocess_exec(
+            "nice",
+            "-n19",
+            *command,
+            "--workers=1",
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        try:
+            await process.wait()
+        finally:
+            if process.returncode is None:
+                process.kill()
+        await asyncio.to_thread(self.reload)
+
+
+def pools_of_profile(catalogue: Catalogue, profile: str) -> frozenset[str]:
+    """Return the pools that a profile names.
+
+    Raises:
+        UnknownNameError: there is no such profile.
+    """
+    phases = catalogue.profile(profile).phases
+    return frozenset(phase.music.pool for phase in phases if phase.music.pool is not None)

@@ -1,0 +1,53 @@
+"""Chooses tracks for the conductor from the pools, by ``playlists.sequencing``. It plays nothing, never waits."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from controller.conductor import ChosenTrack, TrackRequest
+from playlists.catalogue import Pools
+from playlists.sequencing import Exclusions, Played, Wish, curve_for, plan_phase
+
+
+@dataclass(frozen=True, slots=True)
+class PoolChooser:
+    """Fulfils ``controller.conductor.Chooser``; asks for the pools anew each time: pieces may be coming in."""
+
+    current_pools: Callable[[], Pools]
+
+    def choose(self, request: TrackRequest) -> Sequence[ChosenTrack]:
+        """Return up to ``count`` tracks in the order to be played; none when the pool has nothing."""
+        pools = self.current_pools()
+        loaded = pools.get(request.pool)
+        if loaded is None or not loaded.tracks:
+            return ()
+        wish = Wish(
+            remaining_ms=request.remaining_ms,
+            curve=curve_for(loaded.pool, request.energy),
+            phase_ms=request.phase_ms,
+            words_allowed=request.words_allowed and loaded.pool.words_allowed,
+            exclusions=Exclusions(frozenset(request.excluded_pools), frozenset(request.excluded_tracks)),
+            crossfade_ms=request.crossfade_ms,
+            unbroken=request.unbroken,
+            pool_id=request.pool,
+        )
+        history = [Played(track_id, _artist(pools, track_id)) for track_id in request.history]
+        plan = plan_phase(loaded.tracks, history, wish, request.seed)
+        return tuple(
+            ChosenTrack(
+                track_id=planned.track.track_id,
+                pool=request.pool,
+                path=planned.track.path,
+                gain_db=planned.track.gain_db,
+                start_ms=planned.track.start_ms,
+                end_ms=planned.track.end_ms,
+                title=planned.track.title,
+                artist=planned.track.artist,
+                fade_ms=planned.fade_ms,
+            )
+            for planned in plan[: request.count]
+        )
+
+
+def _artist(pools: Pools, track_id: str) -> str:
+    track = pools.track(track_id)
+    return "" if track is None else track.artist
