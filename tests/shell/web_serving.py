@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from web_fake_room import FakeRoom
 from websockets.asyncio.client import ClientConnection, connect
 
 from controller.clock import RealClock
@@ -17,7 +18,6 @@ from controller.web.access import Access, Role
 from controller.web.app import create_app
 from controller.web.screens import PromptScreen
 from controller.web.serving import serve
-from web_fake_room import FakeRoom
 
 PIN = "135790"
 
