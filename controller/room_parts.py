@@ -53,6 +53,16 @@ class WakingSource:
         self.desk.failed(command, message)
         self.wake()
 
+    def withdrawn(self, command: LampCommand) -> None:
+        """Nothing of the command was sent."""
+        self.desk.withdrawn(command)
+        self.wake()
+
+    def withdrawn(self, command: LampCommand) -> None:
+        """The command was never sent."""
+        self.desk.withdrawn(command)
+        self.wake()
+
     def observed(self, reports: Sequence[LampReport]) -> None:
         """A poll's findings."""
         self.desk.observed(reports)

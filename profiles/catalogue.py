@@ -112,9 +112,12 @@ def load_site(path: Path, *, drivers: Collection[str] | None = None) -> LoadedSi
 
 
 def load_catalogue(
-    site: LoadedSite | None = None, *, known_pools: Collection[str] | None = None
+    site: LoadedSite | None = None,
+    *,
+    known_pools: Collection[str] | None = None,
+    more_profiles: Iterable[Path] = (),
 ) -> Catalogue:
-    """Read the shipped files and, with a site, the clinic's own over them.
+    """Read the shipped files and, with a site, the clinic's own over them; ``more_profiles`` over those.
 
     ``known_pools``: the pools there are; None leaves references to pools unchecked.
 
@@ -131,6 +134,8 @@ def load_catalogue(
         raise InvalidFilesError(tuple(loading.problems))
     if site is not None:
         _load_own(loading, site)
+    for path in more_profiles:
+        loading.profile_file(path)
     return loading.catalogue()
 
 

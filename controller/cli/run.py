@@ -1,4 +1,4 @@
-"""``stillroom run``: the daemon in the foreground, with a panel on a terminal or plain lines anywhere else."""
+"""``stillroom run``: the daemon in the foreground, with a panel on a terminal, plain lines anywhere else."""
 
 import asyncio
 import threading

@@ -1,9 +1,8 @@
-"""The rooms' doors: the tablets' web app, MQTT with its broker. A door that cannot open is said; the rooms run on."""
+"""The rooms' doors: the tablets' web app, MQTT with its broker. One that cannot open is said; rooms run on."""
 
 import asyncio
 import socket
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -104,25 +103,34 @@ class Doors:
         Raises:
             UserError: the web app cannot be served where the site says.
         """
-        if self._broker is not None:
-            group.create_task(self._keep_broker(self._broker, report))
         links = {room: self._link(room) for room in rooms}
         api = MqttApi(links, rooms, self._shared.clock, report=report)
-        group.create_task(api.run())
+        group.create_task(api.run() if self._broker is None else self._run_with(self._broker, api, report))
         group.create_task(self._serve_web(rooms, screens, health))
         await self._served.wait()
 
-    async def _keep_broker(self, broker: EmbeddedBroker, report: Callable[[str, str | None], None]) -> None:
-        """Run the embedded broker; while its port is another's, the rooms go on without MQTT."""
+    async def _run_with(
+        self, broker: EmbeddedBroker, api: MqttApi, report: Callable[[str, str | None], None]
+    ) -> None:
+        """Run the embedded broker and the rooms' links to it.
+
+        While its port is another program's, the rooms go on without MQTT: we never speak to a broker that
+        the site has not named.
+        """
         clock = self._shared.clock
         while True:
-            with suppress(OSError):
-                try:
-                    await broker.run()
-                except StillroomError as error:
-                    for room in self._links:
-                        report(room, str(error))
+            try:
+                await broker.start()
+                break
+            except StillroomError as error:
+                for room in self._links:
+                    report(room, str(error))
             await clock.sleep_until(clock.now_ms() + RETRY_MS * clock.speed)
+        for room in self._links:
+            report(room, None)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(broker.run())
+            group.create_task(api.run())
 
     async def _serve_web(
         self, rooms: Rooms, screens: Mapping[str, PromptScreen], health: Callable[[], tuple[str, ...]]
