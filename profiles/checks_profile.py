@@ -243,9 +243,9 @@ def _profile_whole(document: Document, known: Known) -> Iterator[Problem]:
     data = document.data
     if not isinstance(data, dict):
         return
-    total = sum(
-        number(phase, "minutes") or 0.0 for _, phase in each(data, "phases", "*") if isinstance(phase, dict)
-    )
+    lengths = [number(phase, "minutes") for _, phase in each(data, "phases", "*") if isinstance(phase, dict)]
+    # A length that cannot be read is said by the model; a sum without it would say too much.
+    total = 0.0 if None in lengths else sum(length or 0.0 for length in lengths)
     minimum = number(data, "minimum_minutes")
     if minimum is not None and total and minimum > total:
         yield document.problem(("minimum_minutes",), f"expected at most the session's {total:g} minutes")

@@ -11,6 +11,9 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 _WORDS = {
+    "less than or equal to": "at most",
+    "greater than or equal to": "at least",
+    "greater than": "more than",
     "a valid number": "a number",
     "a valid integer": "a whole number",
     "a valid string": "text (in quotes if it looks like a number)",

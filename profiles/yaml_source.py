@@ -5,6 +5,7 @@ text stays text, and what is written twice is a fault.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Final, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -24,16 +26,19 @@ MAX_BYTES: Final = 1_000_000
 MAX_NODES: Final = 100_000
 """Aliases can multiply a small file into a huge one; no honest file of ours comes near this."""
 MAX_DEPTH: Final = 40
+MAX_NUMBER: Final = 2**63
+TOO_DEEP: Final = "nested or repeated far too deeply"
 
 Plain: TypeAlias = "dict[str, Plain] | list[Plain] | str | int | float | bool | None"
 KeyPath: TypeAlias = tuple[str | int, ...]
 
 M = TypeVar("M", bound=BaseModel)
 
-_MERGE_TAG: Final = "tag:yaml.org,2002:merge"
-_SCALAR_TAGS: Final = frozenset(
-    f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str")
-)
+_BRACKETS = re.compile(r"[\[\]{}]")
+_CORE: Final = "tag:yaml.org,2002:"
+_MERGE_TAG: Final = _CORE + "merge"
+_SCALAR_TAGS: Final = frozenset(_CORE + name for name in ("null", "bool", "int", "float", "str"))
+_PLAIN_TAGS: Final = _SCALAR_TAGS | {_CORE + name for name in ("map", "seq", "timestamp", "value")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,7 @@ def nearest(name: str, known: Sequence[str]) -> str:
     if near:
         return f"did you mean `{near[0]}`?"
     if 0 < len(known) <= 40:
-        return "known: " + ", ".join(sorted(known))
+        return "known: " + ", ".join(sorted(set(known)))
     return ""
 
 
@@ -100,6 +105,8 @@ def parse_document(text: str, file: str) -> Document:
     """Read YAML from text; ``file`` is the name that problems carry."""
     if len(text) > MAX_BYTES:
         return _unread(file, f"larger than {MAX_BYTES // 1000} kB: not a file of ours")
+    if _is_deep(text):
+        return _unread(file, TOO_DEEP)
     try:
         root = compose(text)
         if root is None:
@@ -114,8 +121,18 @@ def parse_document(text: str, file: str) -> Document:
     except YAMLError as error:
         return Document(file, text, None, {}, (Problem(file, None, "", f"not YAML: {_one_line(error)}"),))
     except (RecursionError, _TooMuchError):
-        return _unread(file, "nested or repeated far too deeply")
+        return _unread(file, TOO_DEEP)
     return Document(file, text, data, reader.lines, tuple(reader.problems))
+
+
+def _is_deep(text: str) -> bool:
+    """Say whether brackets open far deeper than we read: the parser would take very long to find out."""
+    depth = 0
+    for bracket in _BRACKETS.findall(text):
+        depth += 1 if bracket in "[{" else -1
+        if depth > 4 * MAX_DEPTH:
+            return True
+    return False
 
 
 def compose(text: str) -> Node | None:
@@ -132,10 +149,9 @@ def scalar(node: Node) -> str | int | float | bool | None:
     """Return a scalar node's value. Dates and other fancies stay the text they are."""
     if node.tag not in _SCALAR_TAGS:
         return str(node.value)
-    constructor = YAML(typ="safe", pure=True).constructor if node.tag != "tag:yaml.org,2002:str" else None
-    if constructor is None:
+    if node.tag == _CORE + "str":
         return str(node.value)
-    value: str | int | float | bool | None = constructor.construct_object(node)
+    value: str | int | float | bool | None = YAML(typ="safe", pure=True).constructor.construct_object(node)
     return value
 
 
@@ -175,7 +191,11 @@ def _each(data: Plain, pattern: tuple[str, ...], path: KeyPath) -> Iterator[tupl
 
 def _problems_of(document: Document, model: type[BaseModel], error: ValidationError) -> Iterator[Problem]:
     seen: set[tuple[KeyPath, str]] = set()
-    for detail in error.errors(include_url=False):
+    details = error.errors(include_url=False)
+    for detail in details:
+        if detail["type"] == "too_short" and _has_inner(details, detail["loc"]):
+            # Items that are wrong in themselves also count as missing to pydantic.
+            continue
         path = _written_path(document, detail["loc"])
         message = message_of(detail)
         hint = ""
@@ -192,6 +212,10 @@ def _problems_of(document: Document, model: type[BaseModel], error: ValidationEr
         if (path, message) not in seen:
             seen.add((path, message))
             yield document.problem(path, message, hint)
+
+
+def _has_inner(details: Sequence[ErrorDetails], loc: tuple[str | int, ...]) -> bool:
+    return any(len(other["loc"]) > len(loc) and other["loc"][: len(loc)] == loc for other in details)
 
 
 def _written_path(document: Document, loc: tuple[str | int, ...]) -> KeyPath:
@@ -222,24 +246,24 @@ class _Reader:
         if self._count > MAX_NODES or len(path) > MAX_DEPTH:
             raise _TooMuchError
         self.lines.setdefault(path, node.start_mark.line + 1)
+        if node.tag not in _PLAIN_TAGS:
+            self._fault(node, path, f"tags like `{node.tag}` mean nothing here")
         if isinstance(node, MappingNode):
             return self._mapping(node, path)
         if isinstance(node, SequenceNode):
             return [self._item(child, (*path, index)) for index, child in enumerate(node.value)]
-        return self._scalar(node, path)
+        return self._scalar(node)
 
     def _item(self, node: Node, path: KeyPath) -> Plain:
         self.lines[path] = node.start_mark.line + 1
         return self.read(node, path)
 
-    def _scalar(self, node: Node, path: KeyPath) -> Plain:
+    def _scalar(self, node: Node) -> Plain:
         value = scalar(node)
-        if isinstance(value, float) and not isfinite(value):
-            self._fault(node, path, "expected a finite number")
-            return None
-        if isinstance(value, int) and abs(value) > 2**63:
-            self._fault(node, path, "expected a number of ordinary size")
-            return None
+        if (isinstance(value, float) and not isfinite(value)) or (
+            isinstance(value, int) and abs(value) > MAX_NUMBER
+        ):
+            return str(node.value)  # no number that any of our keys means; the model says what it expects
         return value
 
     def _mapping(self, node: MappingNode, path: KeyPath) -> Plain:
