@@ -89,13 +89,16 @@ class _Broker(Broker):  # type: ignore[misc]
 class _Reader(StreamReaderAdapter):  # type: ignore[misc]
     """Gives amqtt the greeting again that the gate has read, then the stream, in bounded pieces."""
 
-    def __init__(self, greeting: bytes, stream: asyncio.StreamReader) -> None:
+    def __init__(self, greeting: bytes, stream: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         super().__init__(stream)
         self._greeting = greeting
+        self._writer = writer
 
     async def read(self, n: int = -1) -> bytes:
         """Read ``n`` bytes; more than a packet may have ends the connection."""
         if n > MAX_PACKET_BYTES:
+            _log.warning("the embedded broker ended a connection that sent a message of %d bytes", n)
+            self._writer.transport.abort()
             raise asyncio.IncompleteReadError(b"", n)
         if self._greeting:
             part, self._greeting = self._greeting[:n], self._greeting[n:]
@@ -248,7 +251,7 @@ class EmbeddedBroker:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             await self._broker.external_connected(
-                _Reader(greeting, reader), StreamWriterAdapter(writer), _LISTENER
+                _Reader(greeting, reader, writer), StreamWriterAdapter(writer), _LISTENER
             )
         finally:
             guest.gone.set()

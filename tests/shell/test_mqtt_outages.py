@@ -64,7 +64,7 @@ async def test_acknowledged_commands_count_once_and_prompts_come_once(kind: str,
         report=lambda _room, line: lines.append(line),
     )
     prompts = MqttPrompts(link, "garden")
-    stranger = Stranger(broker.port, v5=kind.startswith("mosquitto"))
+    stranger = Stranger(broker.port, v5=kind.startswith("mosquitto"), comes_back=True)
     stranger.client.reconnect_delay_set(0.02, 0.05)  # type: ignore[arg-type]
     panel = Panel(stranger)
     async with running(api.run), stranger:

@@ -163,14 +163,15 @@ class Stranger:
         password: str | None = None,
         tls: Any = None,
         will: tuple[str, bytes] | None = None,
+        comes_back: bool = False,
     ) -> None:
         self.port, self.v5 = port, v5
         self.client = paho.Client(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
             protocol=MQTTProtocolVersion.MQTTv5 if v5 else MQTTProtocolVersion.MQTTv311,
+            reconnect_on_failure=comes_back,
         )
-        self.client.reconnect_delay_set(1, 1)
         if username is not None:
             self.client.username_pw_set(username, password)
         if tls is not None:
