@@ -19,6 +19,7 @@ from controller.core.lamp_belief import (
     refused,
     settled,
     taken,
+    unsent,
 )
 from controller.core.lamp_model import LampTraits, look_at, resting
 from controller.core.lamp_watch import (
@@ -225,6 +226,15 @@ class DeskLamp:
         self._retry_ms = now_ms + wait_ms * self._speed
         self.wake_at(now_ms)
         return self._unwell(message) if self._failures >= FAILURES_TOLD else []
+
+    def withdrawn(self, command: LampCommand, now_ms: int) -> None:
+        """Nothing of it was sent: the lamp is as it would be without it."""
+        if self._in_flight != command:
+            return
+        self._in_flight = None
+        self.belief = unsent(self.belief, now_ms)
+        self.commands -= 1
+        self.wake_at(now_ms)
 
     def bridge_well(self, now_ms: int) -> None:
         """Its bridge answers again: no reason to wait any longer."""

@@ -131,6 +131,12 @@ class LightDesk:
         if lamp is not None:
             self._tell(command.fixture, lamp.failed(command, message, self._clock.now_ms()))
 
+    def withdrawn(self, command: LampCommand) -> None:
+        """The command never left its driver; the driver asks again at once."""
+        lamp = self._lamps.get(command.fixture)
+        if lamp is not None:
+            lamp.withdrawn(command, self._clock.now_ms())
+
     def observed(self, reports: Sequence[LampReport]) -> None:
         """Take a poll's findings: hands on lamps, lamps that went or came back, first levels."""
         now_ms = self._clock.now_ms()

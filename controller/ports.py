@@ -111,6 +111,10 @@ class LightSource(Protocol):
         """The command, or part of it, was not taken. The driver retries by asking again."""
         ...
 
+    def withdrawn(self, command: LampCommand) -> None:
+        """Nothing of the command was sent. No fault: a fresh one may be asked for at once."""
+        ...
+
     def observed(self, reports: Sequence[LampReport]) -> None:
         """A poll's findings (manual changes, lamps that came back)."""
         ...

@@ -20,9 +20,6 @@ POLL_MISSING_MS: Final = 1_000.0
 HELD_MS: Final = 200.0
 """How long a command pulled for a group may wait to be sent by itself before it is asked for anew."""
 UNANSWERED_REST_MS: Final = 2_000.0
-SUPERSEDED: Final = "superseded before it was sent"
-"""What ``failed`` says of a command that nothing is wrong with: a newer one takes its place."""
-
 
 Chore: TypeAlias = Callable[[], Coroutine[None, None, None]]
 
@@ -237,7 +234,7 @@ class LaneRunner:
             if fixture not in self._superseded and now - held[1] <= HELD_MS:
                 self._held[fixture] = held
                 return held[0]
-            source.failed(held[0], SUPERSEDED)
+            source.withdrawn(held[0])
         self._superseded.discard(fixture)
         command = source.next_command(fixture)
         if command is None:

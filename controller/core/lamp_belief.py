@@ -55,6 +55,14 @@ def refused(belief: Belief, now_ms: int) -> Belief:
     return Belief(states[0], states[1:], (), None)
 
 
+def unsent(belief: Belief, now_ms: int) -> Belief:
+    """Return the belief once the command in flight turns out never to have been sent: as it was before."""
+    if not belief.untaken:
+        return belief
+    states = distinct(belief.untaken, now_ms)
+    return Belief(states[0], states[1:], (), None)
+
+
 def possible(belief: Belief, now_ms: int) -> tuple[LampModel, ...]:
     """Return every state the lamp might be in, the likeliest first."""
     return distinct((belief.model, *belief.others, *belief.untaken), now_ms)

@@ -173,13 +173,19 @@ class SimulatedLamp:
         last = self._segment_at(now_ms)
         left_level = max(last.start_ms + last.level_ms - now_ms, 0.0)
         left_colour = max(last.start_ms + last.colour_ms - now_ms, 0.0)
+        level_to = last.level_to if level is None else level
+        level_from, colour_from = last.level_at(now_ms), last.colour_at(now_ms)
+        if level_from <= 0.0 < level_to:
+            # A lamp that comes on begins at its dimmest, in the colour it was asked for.
+            level_from = min(1.0, level_to)
+            colour_from = colour_from if colour is None else colour
         self.history.append(
             Segment(
                 start_ms=now_ms,
-                level_from=last.level_at(now_ms),
-                level_to=last.level_to if level is None else level,
+                level_from=level_from,
+                level_to=level_to,
                 level_ms=left_level if level is None else length_ms,
-                colour_from=last.colour_at(now_ms),
+                colour_from=colour_from,
                 colour_to=last.colour_to if colour is None else colour,
                 colour_ms=left_colour if colour is None else length_ms,
             )

@@ -22,6 +22,7 @@ class WishDesk:
     taken: list[LampCommand] = field(default_factory=list)
     done: list[LampCommand] = field(default_factory=list)
     failures: list[tuple[LampCommand, str]] = field(default_factory=list)
+    withdrawals: list[LampCommand] = field(default_factory=list)
     reports: list[Sequence[LampReport]] = field(default_factory=list)
     health: list[tuple[str, str | None]] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -62,6 +63,11 @@ class WishDesk:
         if self.keeps_failed:
             self.wishes.setdefault(command.fixture, command)
         self.changed.set()
+
+    def withdrawn(self, command: LampCommand) -> None:
+        """Note it, and wish for it again unless something newer is wished for."""
+        self.withdrawals.append(command)
+        self.wishes.setdefault(command.fixture, command)
 
     def observed(self, reports: Sequence[LampReport]) -> None:
         """Note them."""

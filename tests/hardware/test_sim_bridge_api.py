@@ -78,7 +78,7 @@ def test_readback_is_the_target_and_the_truth_is_elsewhere(bridge: SimulatedBrid
     call(bridge, "PUT", "/api/u/lights/1/state", {"on": True, "bri": 254, "transitiontime": 100}, now=1000.0)
     assert call(bridge, "GET", "/api/u/lights/1", now=2000.0)["state"]["bri"] == 254
     live: Any = control(bridge, "GET", "/sim/live", {}, b"", 2000.0)
-    assert live["lights"]["1"]["bri"] == pytest.approx(25.4)
+    assert live["lights"]["1"]["bri"] == pytest.approx(26.3)
 
 
 def test_groups_are_made_changed_commanded_and_deleted(bridge: SimulatedBridge) -> None:

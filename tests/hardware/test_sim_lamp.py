@@ -58,6 +58,15 @@ def test_off_with_a_transition_comes_back_at_the_dimmest() -> None:
     assert lamp.level_at(3_001) == 1
 
 
+def test_a_dark_lamp_comes_on_at_its_dimmest_in_the_colour_asked_for() -> None:
+    lamp = SimulatedLamp()
+    lamp.apply(Change(on=True, bri=101, colour=Mired(450), transition_ms=1_000), 50.0)
+    assert lamp.level_at(49) == 0
+    assert lamp.level_at(50) == 1
+    assert lamp.level_at(550) == pytest.approx(51)
+    assert lamp.look_at(50).colour == Mired(450)
+
+
 def test_off_at_once_remembers_its_brightness() -> None:
     lamp = lit(200)
     lamp.apply(Change(on=False), 10.0)
