@@ -29,13 +29,13 @@ $(RUN_STAMP): pyproject.toml .ci/system-packages
 	@.ci/system-packages run
 	@$(BIN)/python -c '' 2>/dev/null || { rm -rf $(VENV) && $(PYTHON) -m venv $(VENV); }
 	@echo "stillroom: installing its Python packages into $(VENV) (the first time takes some minutes)"
-	@$(PIP) install --editable .
+	@$(PIP) install --use-pep517 --editable .
 	@touch $@
 
 $(TEST_STAMP): $(RUN_STAMP)
 	@.ci/system-packages test
 	@echo "stillroom: installing what the tests need into $(VENV)"
-	@$(PIP) install --editable '.[test,browser]'
+	@$(PIP) install --use-pep517 --editable '.[test,browser]'
 	@touch $@
 
 run: setup
