@@ -5,14 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from profiles.catalogue import LIBRARY, load_catalogue, load_site
+from profiles.catalogue import load_catalogue, load_site
 from profiles.compile import compile_score
 from profiles.file_kinds import PROFILE, kind_of
 from profiles.models import ProfileModel
-from profiles.validation import validate_paths
+from profiles.validation import LIBRARY, validate_paths
 from profiles.yaml_source import checked, parse_document
 
 GUIDE = Path(__file__).parents[2] / "docs" / "designer-guide.md"
+CATALOGUE = load_catalogue()
+ROOM = load_site(LIBRARY / "demo-site.yaml").room("garden")
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
 POOLS = re.findall(r"^\| ([a-z]+) \|", (LIBRARY / "MOODS.md").read_text(encoding="utf-8"), re.MULTILINE)
 
@@ -26,9 +28,7 @@ def test_an_example_is_valid_and_compiles(tmp_path: Path, text: str) -> None:
     if kind_of(document) is PROFILE:
         profile, _ = checked(document, ProfileModel)
         assert profile is not None
-        catalogue = load_catalogue()
-        room = load_site(LIBRARY / "demo-site.yaml").room("garden")
-        score = compile_score(profile, room, catalogue.presets, catalogue.prompts)
+        score = compile_score(profile, ROOM, CATALOGUE.presets, CATALOGUE.prompts)
         assert score.length_ms > 0
 
 
@@ -38,14 +38,11 @@ def test_the_guide_has_an_example_of_every_kind() -> None:
 
 
 def test_the_guides_sample_errors_are_what_the_validator_says(tmp_path: Path) -> None:
-    text = EXAMPLES[0].replace(
-        "{brightness_percent: 30, kelvin: 2500}", "{brightness_percent: 30, kelvn: 2500}"
-    )
-    text = text.replace("prompt: water", "prompt: breth")
+    text = EXAMPLES[0].replace("30, kelvin:", "30, kelvn:").replace("prompt: water", "prompt: breth")
     path = tmp_path / "my-profile.yaml"
     path.write_text(text, encoding="utf-8")
     said = {re.sub(r"^.*my-profile\.yaml:\d+: ", "", str(problem)) for problem in validate_paths([path])}
-    assert "phases[0].light.kelvn: unknown key (did you mean `kelvin`?)" in said
-    assert "phases[1].cues[0].prompt: no prompt `breth` (did you mean `breath`?)" in said
-    for line in said & {"phases[0].light.kelvn: unknown key (did you mean `kelvin`?)"}:
-        assert line in GUIDE.read_text(encoding="utf-8")
+    guide = GUIDE.read_text(encoding="utf-8")
+    shown = set(re.findall(r"^my-profile\.yaml:\d+: (.*)$", guide, re.MULTILINE))
+    assert len(shown) == 2
+    assert shown <= said
