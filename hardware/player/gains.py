@@ -45,15 +45,15 @@ class Level:
     def __init__(self, db: float, *, rise_db_per_s: float, fall_db_per_s: float) -> None:
         self._rise_guard, self._fall_guard = rise_db_per_s, fall_db_per_s
         self._rate = rise_db_per_s
-        self.db = self.goal_db = _bounded(db)
+        self.db = self.goal_db = _told(db)
 
     def jump(self, db: float) -> None:
         """Be at a level at once. Only for when nothing is heard."""
-        self.db = self.goal_db = _bounded(db)
+        self.db = self.goal_db = _told(db)
 
     def aim(self, db: float, over_frames: int) -> None:
         """Go to ``db`` evenly in ``over_frames``, or as fast as the guard lets it."""
-        self.goal_db = _bounded(db)
+        self.goal_db = _told(db)
         heard_goal, heard = max(self.goal_db, SILENT_DB), max(self.db, SILENT_DB)
         distance = abs(heard_goal - heard)
         guard = self._rise_guard if heard_goal > heard else self._fall_guard
@@ -106,8 +106,13 @@ def _sum_db(levels: tuple[Level, ...]) -> float:
     return _bounded(total)
 
 
+def _told(db: float) -> float:
+    """What a level somebody asks for means: at or below -60 dB, nothing at all."""
+    return FLOOR_DB if db <= SILENT_DB else _bounded(db)
+
+
 def _bounded(db: float) -> float:
-    return FLOOR_DB if db <= SILENT_DB - 29.9 else min(db, MAX_LEVEL_DB)
+    return min(max(db, FLOOR_DB), MAX_LEVEL_DB)
 
 
 class Fade:

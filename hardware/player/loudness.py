@@ -103,6 +103,11 @@ class LoudnessMeter:
         return self._last(_MOMENTARY)
 
     @property
+    def latest(self) -> float:
+        """Loudness of the last block (11 ms), LUFS."""
+        return lufs(float(self._powers[self._at]))
+
+    @property
     def instant(self) -> float:
         """Loudness of the last 100 ms, LUFS."""
         return self._last(_INSTANT)
@@ -129,15 +134,17 @@ def integrated_lufs(sound: Block) -> float:
 
 
 class Governor:
-    """Holds loudness under a ceiling in LUFS: down at 60 dB/s when it must, back at 1 dB/s.
+    """Holds loudness under a ceiling in LUFS: down within some blocks when it must, back at 1 dB/s.
 
-    It heeds the loudness of 400 ms (so the 3 s reading, and a meter set to slow, stay under), and that of
-    100 ms with 4 dB of leave, so that a sudden passage is caught while it begins.
+    It heeds the loudness of 400 ms (so the 3 s reading, and a meter set to slow, stay under), and those of
+    100 and 11 ms with some leave, so that a sudden passage is caught while it begins. It falls by 5 dB in a
+    block at most, which at full scale is under -60 dBFS from sample to sample.
     """
 
-    FALL_DB_PER_S: Final = 60.0
+    FALL_DB_PER_S: Final = 5.0 * RATE / BLOCK
     RISE_DB_PER_S: Final = 1.0
-    LEAVE_DB: Final = 4.0
+    INSTANT_LEAVE_DB: Final = 3.0
+    BLOCK_LEAVE_DB: Final = 6.0
 
     def __init__(self, ceiling_lufs: float) -> None:
         self.ceiling_lufs = ceiling_lufs
@@ -153,7 +160,10 @@ class Governor:
     def process(self, block: Block) -> None:
         """Measure a block of 512 frames and lower it in place if it must be."""
         self.meter.measure(block)
-        loud = max(self.meter.momentary, self.meter.instant - self.LEAVE_DB)
+        meter = self.meter
+        loud = max(
+            meter.momentary, meter.instant - self.INSTANT_LEAVE_DB, meter.latest - self.BLOCK_LEAVE_DB
+        )
         goal = min(0.0, self.ceiling_lufs - loud)
         before = self._db
         seconds = len(block) / RATE

@@ -47,10 +47,12 @@ class Voice:
     def add_to(self, mix: Block, spare: Block) -> None:
         """Play the next frames into ``mix``; ``spare`` is scratch of the same length."""
         left = self.source.frames_left
+        gone_in_time = self.fade.goal == 0.0 and left is not None and self.fade.frames_left <= left
         self.source.read(spare)
         if not self.fade.apply(spare):
             return
-        taper(spare, left)
+        if not gone_in_time:
+            taper(spare, left)
         if self._gain != 1.0:
             spare *= self._gain
         mix += spare

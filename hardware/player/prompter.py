@@ -123,7 +123,8 @@ class Prompter:
             self._playing = None
             if not self._waiting:
                 self._mixer.duck.aim(0.0, 0)
-        self._clear_of_prompt += frames_passed
+        # Under a duck the music is not what it was: its loudness is taken from undisturbed seconds only.
+        self._clear_of_prompt = self._clear_of_prompt + frames_passed if self._mixer.duck.db == 0.0 else 0
         if self._clear_of_prompt > 3 * RATE:
             self._music_lufs = heard_lufs
         if self._begin_in is not None:

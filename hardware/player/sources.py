@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 AAC_SUFFIXES: Final = frozenset({".m4a", ".aac", ".mp4", ".m4b", ".adts"})
 LOUDEST_SAMPLE: Final = 8.0
 """No honest file goes beyond +18 dBFS; a broken one shall not either."""
+MP3_RUN_UP_S: Final = 2
+"""An MP3 is exact only some frames after a seek, so it is read on from a little before."""
 FRONT_CENTRE: Final = 0.7071
 
 
@@ -66,13 +68,25 @@ def stereo(sound: Block) -> Block:
     return np.ascontiguousarray(sound, dtype=np.float32)
 
 
+class _StraightFile(soundfile.SoundFile):  # type: ignore[misc]
+    """A sound file that is read straight on.
+
+    soundfile seeks after every read of a seekable file, and after a seek an MP3's decoder lacks the bytes
+    its frames borrow from those before: read in pieces, some MP3s are mostly zeros (docs/decisions/0003).
+    """
+
+    def seekable(self) -> bool:
+        """Say no, so that reading does not seek."""
+        return False
+
+
 class SoundFileReader:
     """FLAC, WAV, Ogg, Opus, MP3 … through libsndfile."""
 
     def __init__(self, path: str) -> None:
         self._path = path
         try:
-            self._file = soundfile.SoundFile(path)
+            self._file = _StraightFile(path)
         except (soundfile.SoundFileError, OSError, ValueError, TypeError) as error:
             raise SourceError(path, _plain(path, error)) from None
         self.rate: int = self._file.samplerate
@@ -84,7 +98,10 @@ class SoundFileReader:
     def seek(self, frame: int) -> None:
         """Go to a frame, exactly."""
         try:
-            self._file.seek(frame)
+            run_up = min(frame, MP3_RUN_UP_S * self.rate) if self._file.format in ("MP3", "MPEG") else 0
+            self._file.seek(frame - run_up)
+            if run_up:
+                self._file.read(run_up, dtype="float32")
         except (soundfile.SoundFileError, OSError, ValueError) as error:
             raise SourceError(self._path, f"cannot go to frame {frame}: {error}") from None
 

@@ -45,7 +45,7 @@ NOTHING_LUFS: Final = -70.0
 
 
 def told_length_ms(item: PlayItem) -> int | None:
-    """Return an item's length from its cut: endless for a bed without an end, four minutes if it says nothing."""
+    """Return an item's length from its cut; without an end a bed is endless and a file four minutes."""
     if item.end_ms is None:
         return None if item.path.startswith("bed:") else UNTOLD_LENGTH_MS
     return max(0, item.end_ms - item.start_ms)
@@ -273,7 +273,7 @@ class VirtualPlayer:
         """All that sounds fades out in ``fade_ms``, or sooner if it ends sooner."""
         gone = self._now + max(fade_ms, SHORTEST_FADE_MS)
         for leaving in self._leaving:
-            leaving.gone_ms = gone if leaving.gone_ms > gone else leaving.gone_ms
+            leaving.gone_ms = min(leaving.gone_ms, gone)
         current, self._current = self._current, None
         if current is not None:
             ends = current.ends_ms
