@@ -22,7 +22,8 @@ from hardware.faults import DeviceError, Scope
 from hardware.hue.bridge import PinnedBridge, parse_endpoint
 from hardware.hue.reading import LightState, lists_states, read_groups, read_lights, report_of
 from hardware.hue.store import Credential, CredentialStore
-from hardware.hue.translate import FLOOR_PERCENT, Capability, hue_state
+from hardware.hue.translate import FLOOR_PERCENT, hue_state
+from hardware.lamp_colour import Capability
 from hardware.lane_runner import Batch, Chore, LampGroup, LaneRunner
 
 IN_FLIGHT: Final = 2

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from controller.core.score import FixtureId
 from controller.ports import LampReport
-from hardware.hue.translate import FULL_BRI, Capability, capability_from_json
+from hardware.hue.translate import FULL_BRI, capability_from_json
+from hardware.lamp_colour import Capability
 
 
 @dataclass(frozen=True, slots=True)

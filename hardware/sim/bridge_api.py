@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from controller.core.light import Mired, as_xy
-from hardware.hue.translate import into_gamut, mired_from_xy
+from hardware.lamp_colour import into_gamut, mired_from_xy
 from hardware.sim.bridge_changes import Refusal, parse_state
 from hardware.sim.bridge_model import Light, SimulatedBridge
 from hardware.sim.lamp import Startup

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from controller.core.light import Colour, Mired, Xy
-from hardware.hue.translate import into_gamut
+from hardware.lamp_colour import into_gamut
 from hardware.sim.lamp import Change, SimulatedLamp
 
 DEFAULT_TRANSITION_DS: Final = 4

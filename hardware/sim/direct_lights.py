@@ -11,7 +11,8 @@ from controller.core.envelope import Authority
 from controller.core.light import Look, Mired, as_xy
 from controller.core.score import FixtureId
 from controller.ports import Clock, FixtureConfig, FixtureInfo, LampCommand, LampReport, LightSource
-from hardware.hue.translate import FLOOR_PERCENT, FULL_BRI, Capability, hue_state
+from hardware.hue.translate import FLOOR_PERCENT, FULL_BRI, hue_state
+from hardware.lamp_colour import Capability
 from hardware.sim.bridge_changes import parse_state
 from hardware.sim.lamp import EXTENDED_COLOUR, Change, LampModel, SimulatedLamp
 

@@ -8,15 +8,8 @@ from hypothesis import strategies as st
 
 from controller.core.envelope import Transition
 from controller.core.light import Colour, Look, Mired, Xy, look_from_percent, xy_from_mired
-from hardware.hue.translate import (
-    MAX_TRANSITION_DS,
-    Capability,
-    Gamut,
-    capability_from_json,
-    hue_state,
-    into_gamut,
-    mired_from_xy,
-)
+from hardware.hue.translate import MAX_TRANSITION_DS, capability_from_json, hue_state
+from hardware.lamp_colour import Capability, Gamut, into_gamut, mired_from_xy
 from hardware.sim.bridge_api import describe_light
 from hardware.sim.bridge_model import Light
 from hardware.sim.lamp import DIMMABLE, EXTENDED_COLOUR, GAMUT_C, WHITE_AMBIANCE, SimulatedLamp
