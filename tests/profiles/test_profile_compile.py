@@ -198,7 +198,7 @@ def test_no_number_of_the_envelope_can_be_made_looser(name: str) -> None:
         EnvelopeModel.model_validate({name: shipped + LOOSER.get(name, 1)})
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(
     st.lists(
         st.tuples(st.floats(0.5, 300), st.floats(0, 100), st.floats(1500, 6500)), min_size=1, max_size=8

@@ -431,7 +431,7 @@ def test_every_key_path_has_its_line() -> None:
     assert document.line_of(("b", 1, "e", "f")) == 4
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=80, deadline=None, derandomize=True)
 @given(
     st.text(max_size=60)
     | st.sampled_from(["profile: x\n", "rooms:\n", "presets:\n", "prompts: {"]).flatmap(

@@ -46,7 +46,7 @@ DATA = st.recursive(
 )
 FILES = st.dictionaries(KEYS, DATA, min_size=1, max_size=5)
 SETTINGS = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 
 
@@ -120,7 +120,7 @@ def _mutate(draw: st.DrawFn, data: Any) -> None:
         data[draw(st.integers(0, len(data) - 1))] = draw(DATA)
 
 
-@settings(SETTINGS, max_examples=25)
+@settings(SETTINGS, max_examples=12)
 @given(profile_edits())
 def test_any_edit_of_a_shipped_file_says_the_new_data(edit: tuple[str, Any]) -> None:
     text, data = edit
@@ -293,3 +293,9 @@ def test_the_node_tree_has_the_marks_the_editor_needs() -> None:
     node = compose("a: 1\n")
     assert node is not None
     assert (node.start_mark.index, node.end_mark.index) == (0, 5)
+
+
+@pytest.mark.parametrize("word", ["yes", "No", "on", "OFF", "y"])
+def test_words_that_other_programs_read_as_truths_are_quoted(word: str) -> None:
+    assert flow(word) == f'"{word}"'
+    assert edited("a: x\n", {"a": word}) == f'a: "{word}"\n'
