@@ -66,7 +66,9 @@ class Engine:
         self.events: deque[PlayerEvent] = deque()
         self.route = Route(speakers=True, headphones=True)
         self.sequencer = Sequencer(self.mixer, self._open, self.events.append, min_fade_ms=config.min_fade_ms)
-        self._prompter = Prompter(self.mixer, self.events.append, reference_lufs=config.reference_lufs)
+        self._prompter = Prompter(
+            self.mixer, self.events.append, reference_lufs=config.reference_lufs, patient=config.patient
+        )
         self._commands: deque[PlayerCommand] = deque()
         self._passed = 0
         self._stop_in: int | None = None

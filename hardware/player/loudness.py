@@ -161,9 +161,7 @@ class Governor:
         """Measure a block of 512 frames and lower it in place if it must be."""
         self.meter.measure(block)
         meter = self.meter
-        loud = max(
-            meter.momentary, meter.instant - self.INSTANT_LEAVE_DB, meter.latest - self.BLOCK_LEAVE_DB
-        )
+        loud = max(meter.momentary, meter.instant - self.INSTANT_LEAVE_DB, meter.latest - self.BLOCK_LEAVE_DB)
         goal = min(0.0, self.ceiling_lufs - loud)
         before = self._db
         seconds = len(block) / RATE

@@ -37,6 +37,7 @@ class Recording:
         self.sound: Block | None = None
         self.lufs = NOTHING_LUFS
         self.error: str | None = None
+        self.loaded = threading.Event()
         self._at = 0
         threading.Thread(target=self._load, args=(path, open_file), name="prompt", daemon=True).start()
 
@@ -50,6 +51,7 @@ class Recording:
             self.error = f"it cannot be decoded ({type(error).__name__})"
         finally:
             deck.close()
+            self.loaded.set()
 
     def _collect(self, deck: Deck) -> Block:
         parts: list[Block] = []
@@ -92,8 +94,9 @@ class Recording:
 class Prompter:
     """Plays prompts one after the other."""
 
-    def __init__(self, mixer: Mixer, emit: Emit, *, reference_lufs: float) -> None:
+    def __init__(self, mixer: Mixer, emit: Emit, *, reference_lufs: float, patient: bool = False) -> None:
         self._mixer, self._emit, self._reference_lufs = mixer, emit, reference_lufs
+        self._patient = patient
         self._waiting: deque[tuple[Speak, Recording]] = deque()
         self._playing: tuple[Speak, Voice] | None = None
         self._begin_in: int | None = None
@@ -137,6 +140,8 @@ class Prompter:
     def _prepare(self) -> None:
         """Duck under the next prompt once it is read, and set the instant of its beginning."""
         speak, recording = self._waiting[0]
+        if self._patient:
+            recording.loaded.wait(timeout=10.0)
         if recording.error is not None:
             self._waiting.popleft()
             self._emit(ItemFailed(speak.prompt_id, "", recording.error))
