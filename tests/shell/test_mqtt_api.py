@@ -257,7 +257,7 @@ async def test_many_changes_make_few_states_and_the_last_is_right(setting: tuple
         last = house.room.revision
 
         def seen() -> bool:
-            return json.loads(stranger.got[-1].payload)["revision"] == last
+            return bool(json.loads(stranger.got[-1].payload)["revision"] == last)
 
         await until(seen)
         assert len(stranger.got) < 30

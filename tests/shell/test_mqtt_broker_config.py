@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Callable
@@ -160,8 +161,8 @@ async def test_a_will_needs_the_same_rights(site: Site) -> None:
         stranger = site.stranger(BrokerRole.VIEWER, will=("stillroom/garden/command", b"boo"))
         async with stranger:
             sock = stranger.client.socket()
-            if sock is not None and not stranger.connack.is_failure:
-                sock.shutdown(2)  # type: ignore[union-attr]
+            if isinstance(sock, socket.socket) and not stranger.connack.is_failure:
+                sock.shutdown(2)
             await asyncio.sleep(0.3)
         assert room.got == []
 
@@ -178,8 +179,9 @@ async def test_our_link_and_door_work_with_the_files_we_write(site: Site) -> Non
     async with running(api.run), site.stranger(BrokerRole.PANEL) as panel:
         await until(lambda: link.up)
         assert granted(await panel.subscribe("stillroom/garden/reply/#"))
-        more = {"response_topic": "stillroom/garden/reply/panel"} if site.v5 else {}
-        panel.publish("stillroom/garden/command", json.dumps({"id": str(uuid4()), "command": "hold"}), **more)
+        answers_on = "stillroom/garden/reply/panel" if site.v5 else None
+        text = json.dumps({"id": str(uuid4()), "command": "hold"})
+        panel.publish("stillroom/garden/command", text, response_topic=answers_on)
         await until(lambda: panel.got)
         assert json.loads(panel.got[0].payload)["ok"]
         assert link.health is None

@@ -185,7 +185,7 @@ class Stranger:
         self.client.on_connect = self._on_connect
         self.client.on_subscribe = lambda _c, _u, _m, codes, _p: setattr(self, "suback", codes)
         self.client.on_message = lambda _c, _u, m: self.got.append(
-            Got(m.topic, m.payload, m.qos, m.retain, m.properties)
+            Got(m.topic, bytes(m.payload), m.qos, m.retain, m.properties)
         )
 
     def _on_connect(self, client: Any, userdata: Any, flags: Any, reason: Any, properties: Any) -> None:
@@ -214,8 +214,7 @@ class Stranger:
         self.suback = None
         self._ask(topic_filter)
         await until(lambda: self.suback is not None, what="the SUBACK")
-        assert self.suback is not None
-        return self.suback
+        return list(self.suback or ())
 
     def publish(
         self,
