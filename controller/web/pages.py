@@ -155,7 +155,6 @@ def _doors(context: WebContext, routes: APIRouter, pages: Pages) -> None:
     async def offline(request: Request) -> Response:
         return pages.page(request, "offline.html")
 
-
     @routes.get("/sw.js")
     async def service_worker() -> Response:
         # At the root, because a service worker rules only what lies below its own path.
