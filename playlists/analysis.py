@@ -8,10 +8,11 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,13 +62,27 @@ class EdgeMeter:
         return length, lead, tail
 
 
+@dataclass(frozen=True, slots=True)
+class KnownContent:
+    """A file whose content was measured before, under another path."""
+
+    content_hash: str
+
+
+Result: TypeAlias = Track | KnownContent | str
+"""What came of a file: its track, that its content is known already, or one line saying why neither."""
+
+
 def measure_file(path: Path) -> Track:
     """Measure one audio file, in one pass, a block at a time.
 
     Raises:
         AudioFileError: it is missing, no audio, silent, or shorter than a second.
     """
-    track_id = content_hash(path)
+    return _measure(path, content_hash(path))
+
+
+def _measure(path: Path, track_id: str) -> Track:
     with open_audio(path) as audio:
         loudness_meter = LoudnessMeter(audio.rate_hz, audio.channels)
         edges, energy = EdgeMeter(audio.rate_hz), EnergyMeter(audio.rate_hz)
@@ -101,17 +116,33 @@ def measure_file(path: Path) -> Track:
     )
 
 
-def try_measure(path: Path) -> Track | str:
-    """Measure one file; return its track, or one line saying why not."""
+def try_measure(path: Path, known: frozenset[str] = frozenset()) -> Result:
+    """Measure one file unless its content's hash is ``known``; one line says why it cannot be."""
     try:
-        return measure_file(path)
+        track_id = content_hash(path)
+        return KnownContent(track_id) if track_id in known else _measure(path, track_id)
     except AudioFileError as error:
         return str(error)
     except (ValueError, MemoryError, ArithmeticError) as error:
         return f"cannot be measured: {type(error).__name__}: {error}"
 
 
-def measure_files(paths: Sequence[Path], workers: int | None = None) -> Iterator[tuple[Path, Track | str]]:
+_known: frozenset[str] = frozenset()
+"""In a worker process: the contents that need no measuring. Handed over once, when the worker starts."""
+
+
+def _start_worker(known: frozenset[str]) -> None:
+    global _known  # noqa: PLW0603 -- the one thing a worker is told at its start
+    _known = known
+
+
+def _work(path: Path) -> Result:
+    return try_measure(path, _known)
+
+
+def measure_files(
+    paths: Sequence[Path], workers: int | None = None, known: frozenset[str] = frozenset()
+) -> Iterator[tuple[Path, Result]]:
     """Measure files on every core (``workers`` None; 0: in this process); yield each as it is done.
 
     Results come in no fixed order. A worker that dies takes nothing with it: what it had in hand is
@@ -119,17 +150,17 @@ def measure_files(paths: Sequence[Path], workers: int | None = None) -> Iterator
     """
     count = min(os.cpu_count() or 1, len(paths)) if workers is None else workers
     if count <= 0:
-        yield from ((path, try_measure(path)) for path in paths)
+        yield from ((path, try_measure(path, known)) for path in paths)
         return
     waiting = iter(paths)
     suspects: list[Path] = []
-    with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
-        running: dict[Future[Track | str], Path] = {}
+    with _workers(count, known) as pool:
+        running: dict[Future[Result], Path] = {}
         while True:
             # Few in flight: 1,000 files shall not be 1,000 pickles, and a death costs few.
             if not suspects:
                 for path in islice(waiting, max(count * 2 - len(running), 0)):
-                    running[pool.submit(try_measure, path)] = path
+                    running[pool.submit(_work, path)] = path
             if not running:
                 break
             done, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -143,12 +174,16 @@ def measure_files(paths: Sequence[Path], workers: int | None = None) -> Iterator
         yield path, _measure_alone(path)
     rest = list(waiting)
     if rest:
-        yield from measure_files(rest, count)
+        yield from measure_files(rest, count, known)
 
 
-def _measure_alone(path: Path) -> Track | str:
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+def _workers(count: int, known: frozenset[str]) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(count, get_context("spawn"), _start_worker, (known,))
+
+
+def _measure_alone(path: Path) -> Result:
+    with _workers(1, frozenset()) as pool:
         try:
-            return pool.submit(try_measure, path).result()
+            return pool.submit(_work, path).result()
         except BrokenProcessPool:
             return "makes the decoder crash"

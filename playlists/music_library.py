@@ -14,8 +14,8 @@ from typing import Final, TypeAlias
 from ruamel.yaml import YAML
 
 from controller.errors import Problem, UserError
-from playlists.analysis import measure_files
-from playlists.audio_files import SUFFIXES, AudioFileError, content_hash
+from playlists.analysis import KnownContent, Result, measure_files, try_measure
+from playlists.audio_files import SUFFIXES
 from playlists.catalogue import Pools, load_catalogue
 from playlists.models import Track
 from playlists.pool_files import is_pool_file
@@ -156,27 +156,49 @@ def _analyse_with(
     done = len(files) - len(unknown)
     progress(done, len(files), "")
     keeping = True
-    for path, result in measure_files(unknown, workers):
+    measured = 0
+    for path, outcome in measure_files(unknown, workers, _hashes(store)):
         done += 1
+        result = _resolved(store, path, outcome)
+        measured += not isinstance(outcome, KnownContent)
         if isinstance(result, Track):
             tracks[path] = result
         else:
             problems.append(Problem(str(path), None, "", result))
-        keeping = keeping and _keep(store, path, result, problems)
+        if not isinstance(outcome, KnownContent):
+            keeping = keeping and _keep(store, path, result, problems)
         progress(done, len(files), path.name)
     ordered = tuple(tracks[path] for path in files if path in tracks)
-    return LibraryReport(ordered, tuple(problems), len(unknown))
+    return LibraryReport(ordered, tuple(problems), measured)
 
 
 def _known(store: TrackStore, path: Path) -> Track | str | None:
-    """Return a file's track or fault if it is known, by its stamp or by its content; else None."""
+    """Return a file's track or fault if it is known as it stands on disk; else None."""
     try:
-        found = store.look_up(path) or store.fault(path)
-        return found if found is not None else store.known_content(content_hash(path), path)
+        return store.look_up(path) or store.fault(path)
     except StoreError:
         return None
-    except AudioFileError as error:
-        return str(error)
+
+
+def _hashes(store: TrackStore) -> frozenset[str]:
+    try:
+        return store.known_hashes()
+    except StoreError:
+        return frozenset()
+
+
+def _resolved(store: TrackStore, path: Path, outcome: Result) -> Track | str:
+    """Turn known content into its track, now at this path; measure it after all if the store lost it."""
+    if not isinstance(outcome, KnownContent):
+        return outcome
+    try:
+        track = store.known_content(outcome.content_hash, path)
+    except StoreError:
+        track = None
+    if track is not None:
+        return track
+    again = try_measure(path)
+    return "changed while it was read" if isinstance(again, KnownContent) else again
 
 
 def _keep(store: TrackStore, path: Path, result: Track | str, problems: list[Problem]) -> bool:

@@ -92,6 +92,14 @@ class TrackStore:
             ).fetchone()
         return None if row is None else _track(row[0], path)
 
+    def known_hashes(self) -> frozenset[str]:
+        """Return the hashes of all content that is measured."""
+        with self._guarded():
+            rows = self._db.execute(
+                "SELECT content_hash FROM tracks WHERE version = ?", (ANALYSER_VERSION,)
+            ).fetchall()
+        return frozenset(str(row[0]) for row in rows)
+
     def known_content(self, content_hash: str, path: Path) -> Track | None:
         """Return what is known of this content, now found at ``path``, and remember where it is."""
         with self._guarded():
