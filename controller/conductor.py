@@ -116,6 +116,8 @@ class Conductor:
         self._status: PlayerStatus | None = None
         self._count = 0
         self._adopt_until_ms: int | None = None
+        self.problem: str | None = None
+        """Why the bed plays where a pool was asked for, in one clear line, or None."""
 
     def adopt(self, history: Sequence[str]) -> None:
         """After a restart: let what the player is playing go on, if it says so in time."""
@@ -228,6 +230,7 @@ class Conductor:
     def _change_pool(self, before: MusicTarget | None, target: MusicTarget) -> None:
         if target.pool is None:
             # Nothing is asked for: silence fades the programme out; the bed is behind the current track.
+            self.problem = None
             self._set_queue(())
             return
         fade = target.crossfade_ms
@@ -329,6 +332,7 @@ class Conductor:
             entry = _Entry(item, track.pool)
             self._entries[item.item_id] = entry
             entries.append(entry)
+        self.problem = None if entries else f"pool {target.pool!r} has nothing that may be played now: the bed plays"
         return entries
 
     # -- how loud

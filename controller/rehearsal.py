@@ -21,7 +21,7 @@ from controller.core.score import FixtureId, Score, ZoneId
 from controller.core.session import Event, Observed, Tick, prompt_text, step
 from controller.core.state import RoomState, new_room, zone_authority, zone_curves
 from controller.light_desk import LightDesk
-from controller.ports import FixtureConfig, LampCommand, PlayerEvent
+from controller.ports import FixtureConfig, LampCommand
 from controller.track_chooser import PoolChooser
 from hardware.sim.direct_lights import DirectLights
 from hardware.sim.virtual_player import VirtualPlayer
@@ -83,7 +83,7 @@ class Rehearsal:
         drivers = {info.fixture: self.lights for info in infos}
         self.desk = LightDesk(infos, room.zone_of, drivers, room.limits, self.clock)
         self.lights.attach(self.desk)
-        self.player = VirtualPlayer(self.clock, self._on_player)
+        self.player = VirtualPlayer(self.clock)
         self.conductor = Conductor(
             PoolChooser(lambda: room.pools), self.player.send, self.clock, room.limits, k_db=room.k_db
         )
@@ -132,7 +132,7 @@ class Rehearsal:
         self.clock.advance_to(max(due, self.clock.now_ms()))
         while self._script and self._script[0][0] <= self.clock.now_ms():
             self.do(heapq.heappop(self._script)[2])
-        self.player.tick()
+        self._play_on()
         if self._session_due is not None and self._session_due <= self.clock.now_ms():
             self._handle(Tick())
         self.desk.tick()
@@ -162,9 +162,10 @@ class Rehearsal:
             self.desk.follow(curves, {zone: zone_authority(state, zone, now) for zone in curves})
         self.conductor.follow(music_target(state, now))
 
-    def _on_player(self, event: PlayerEvent) -> None:
-        for body in self.conductor.on_event(event):
-            self._handle(Observed(body))
+    def _play_on(self) -> None:
+        for event in (*self.player.tick(), self.player.status()):
+            for body in self.conductor.on_event(event):
+                self._handle(Observed(body))
 
     def _lamp_command(self, at_ms: int, command: LampCommand) -> None:
         del at_ms

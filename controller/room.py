@@ -294,6 +294,7 @@ class Room:
             curves: dict[ZoneId, ZoneCurve] = zone_curves(state)
             self._parts.desk.follow(curves, {zone: zone_authority(state, zone, now) for zone in curves})
         self._parts.conductor.follow(music_target(state, now))
+        self.part_health("music.pool", self._parts.conductor.problem)
 
     def _announce(self, records: tuple[r.Record, ...]) -> None:
         self._revision += 1

@@ -40,7 +40,7 @@ class PoolChooser:
                 gain_db=planned.track.gain_db,
                 start_ms=planned.track.start_ms,
                 end_ms=planned.track.end_ms,
-                title=planned.track.title,
+                title=planned.track.name,
                 artist=planned.track.artist,
                 fade_ms=planned.fade_ms,
             )

@@ -60,6 +60,9 @@ def run(
     mqtt_port: Annotated[int | None, typer.Option(min=1, max=65535, help="The broker's port.")] = None,
     profile: Annotated[str | None, typer.Option(help="Start this profile at once.")] = None,
     speed: Annotated[int, typer.Option(min=1, max=3600, help="Room seconds in one real second.")] = 1,
+    render: Annotated[
+        bool, typer.Option("--render/--no-render", help="Make generated pieces that are missing.")
+    ] = True,
 ) -> None:
     """Run the rooms of a site until Ctrl-C."""
     from controller.daemon.logs import set_up_logs  # noqa: PLC0415
@@ -76,5 +79,6 @@ def run(
         mqtt_port=mqtt_port,
         profile=profile,
         speed=speed,
+        render=render,
     )
     asyncio.run(Daemon(options, console, MusicProgress(console)).run())

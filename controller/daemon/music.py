@@ -14,7 +14,7 @@ import structlog
 
 from controller.errors import Problem
 from playlists.bed import bed_path, render_bed
-from playlists.catalogue import Pools
+from playlists.catalogue import LIBRARY, Pools
 from playlists.music_library import analyse, load_pools
 from playlists.synth.rendering import load_rendered, render_library
 from profiles.catalogue import Catalogue
@@ -49,16 +49,20 @@ class MusicStock:
         """Read the pools again, with the pieces that have come in."""
         self._pools = self._load()
 
-    def prepare(self, pools: Collection[str] | None, progress: Progress) -> None:
-        """Make the bed and the missing pieces of these pools (None: all), measure the clinic's own music.
+    def prepare(self, pools: Collection[str], progress: Progress) -> None:
+        """Make the bed and the missing pieces of these pools, measure the clinic's own music.
+
+        A pool of the clinic's own takes the place of a shipped one, whose pieces are then not needed.
 
         Raises:
             AudioFileError: the pieces cannot be written.
         """
         self._pieces.mkdir(parents=True, exist_ok=True)
         render_bed(self._pieces)
-        # The half-hour pieces can wait: they are made with the rest.
-        render_library(self._pieces, pools, progress, unbroken=pools is None)
+        own = {loaded.pool_id for loaded in self._pools if Path(loaded.file).parent != LIBRARY}
+        if needed := set(pools) - own:
+            # The half-hour pieces can wait: they are made with the rest.
+            render_library(self._pieces, needed, progress, unbroken=False)
         if self._folders:
             report = analyse(self._data, progress, folders=self._folders)
             self.problems = report.problems

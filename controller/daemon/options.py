@@ -9,7 +9,7 @@ DEMO_SITE = Path(__file__).parents[2] / "profiles" / "library" / "demo-site.yaml
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """``stillroom run``'s options. ``None`` for a port is the site file's."""
+    """``stillroom run``'s options. ``None`` for a port is the site file's. ``render``: make missing pieces."""
 
     data: Path
     site: Path = DEMO_SITE
@@ -17,7 +17,7 @@ class RunOptions:
     mqtt_port: int | None = None
     profile: str | None = None
     speed: int = 1
-    panel: bool = False
+    render: bool = True
 
 
 def default_data_dir() -> Path:

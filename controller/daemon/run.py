@@ -63,9 +63,10 @@ class Daemon:
         async with AsyncExitStack() as stack:
             folders = tuple(loaded.resolve(f) for room in loaded.site.rooms for f in room.music.folders)
             stock = await asyncio.to_thread(MusicStock, options.data, folders)
-            if options.profile is not None:
+            needed: frozenset[str] = frozenset()
+            if options.profile is not None and options.render:
                 needed = pools_of_profile(catalogue, options.profile)
-                await asyncio.to_thread(stock.prepare, needed, self.progress)
+            await asyncio.to_thread(stock.prepare, needed, self.progress)
             journals = await self._open_journals([room.id for room in loaded.site.rooms], stack)
             clock = await self._open_clock(journals)
             shared = SiteParts(loaded.site, catalogue, stock, options.data, clock)
@@ -130,7 +131,8 @@ class Daemon:
                 group.create_task(bookings.run())
                 for problem in problems:
                     log.warning("left out", problem=str(problem))
-                group.create_task(shared.stock.render_rest())
+                if self.options.render:
+                    group.create_task(shared.stock.render_rest())
                 info = TerminalInfo(doors.address, doors.pin, self._notes(problems))
                 group.create_task(show_rooms(rooms, info, shared.clock, self.console))
                 await self._start_profile()
