@@ -68,6 +68,17 @@ class Sender(Protocol):
         ...
 
 
+async def wait_until(clock: Clock, event: asyncio.Event, at_ms: int) -> bool:
+    """Wait for an event, at most until a room time (ms); say whether it came."""
+    async with asyncio.TaskGroup() as waits:
+        alarm = waits.create_task(clock.sleep_until(at_ms))
+        change = waits.create_task(event.wait())
+        await asyncio.wait((alarm, change), return_when=asyncio.FIRST_COMPLETED)
+        alarm.cancel()
+        change.cancel()
+    return event.is_set()
+
+
 class LaneRunner:
     """Serves one bridge. See the module's docstring."""
 
@@ -140,13 +151,7 @@ class LaneRunner:
 
     async def _pause(self, until_ms: float) -> None:
         """Wait until something changes, or for that real time."""
-        room_ms = int(until_ms * self._clock.speed) + 1
-        async with asyncio.TaskGroup() as waits:
-            alarm = waits.create_task(self._clock.sleep_until(room_ms))
-            change = waits.create_task(self._changed.wait())
-            await asyncio.wait((alarm, change), return_when=asyncio.FIRST_COMPLETED)
-            alarm.cancel()
-            change.cancel()
+        await wait_until(self._clock, self._changed, int(until_ms * self._clock.speed) + 1)
 
     def _next_job(self, now: float) -> Coroutine[None, None, None] | None:
         if now < self._patience.until_ms or (self._patience.failures and self._in_flight):

@@ -13,12 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from mqtt_brokers import Mosquitto
+from sacn.messages.data_packet import DataPacket
+from zigbee_peer import ZigbeePeer
 
 from controller.clock import RealClock
 from controller.core.light import Mired
 from controller.ports import FixtureConfig, Lights
 from hardware.lights_hue import open_lights as open_hue
+from hardware.lights_mqtt import open_lights as open_mqtt
+from hardware.lights_sacn import open_lights as open_sacn
 from hardware.sim.bridge_child import BridgeChild
+from hardware.sim.clock import monotonic_ms
 from hardware.sim.direct_lights import DirectLights
 
 FIXTURES = (FixtureConfig("left", "1"), FixtureConfig("right", "2"))
@@ -102,6 +108,57 @@ async def hue_backend(child: BridgeChild, folder: Path) -> AsyncIterator[Backend
 
     yield Backend(child.url.split(":")[0], lights, shown, turn_by_hand=turn)
     await lights.close()
+
+
+@contextlib.asynccontextmanager
+async def zigbee_backend(folder: Path) -> AsyncIterator[Backend]:
+    broker = Mosquitto(folder / "broker")
+    await broker.start()
+    port = broker.port
+    peer = ZigbeePeer(port, ("lamp-1", "lamp-2"))
+    fixtures = (FixtureConfig("left", "lamp-1"), FixtureConfig("right", "lamp-2"))
+    lights = open_mqtt("zigbee", f"127.0.0.1:{port}", {"poll_ms": 200}, fixtures, folder, RealClock())
+
+    def shown(fixture: str) -> Shown:
+        lamp = peer.lamps[f"lamp-{NUMBERS[fixture]}"]
+        now = monotonic_ms()
+        colour = lamp.look_at(now).colour
+        level = lamp.level_at(now)
+        return Shown(level > 0, level / 2.54, colour.value if isinstance(colour, Mired) else None)
+
+    yield Backend(
+        "zigbee", lights, shown, turn_by_hand=lambda f, percent: peer.turn(f"lamp-{NUMBERS[f]}", percent)
+    )
+    await lights.close()
+    peer.close()
+    await broker.kill()
+
+
+@contextlib.asynccontextmanager
+async def sacn_backend(folder: Path) -> AsyncIterator[Backend]:
+    wire = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    wire.bind(("127.0.0.1", 0))
+    wire.setblocking(False)
+    fixtures = (FixtureConfig("left", "3/1:dim16+warm+cold"), FixtureConfig("right", "3/5:dim16+warm+cold"))
+    address = f"127.0.0.1:{wire.getsockname()[1]}"
+    lights = open_sacn(
+        "dmx", address, {"cold_kelvin": 5000.0, "warm_kelvin": 2000.0}, fixtures, folder, RealClock()
+    )
+    universe = [0] * 512
+
+    def shown(fixture: str) -> Shown:
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                universe[:] = DataPacket.make_data_packet(tuple(wire.recv(2048))).dmxData
+        first = (NUMBERS[fixture] - 1) * 4
+        coarse, fine, warm, cold = universe[first : first + 4]
+        level = (coarse * 256 + fine) / 65_535
+        mired = 200 + 300 * warm / (warm + cold) if warm + cold else None
+        return Shown(level > 0, level * 100, mired)
+
+    yield Backend("sacn", lights, shown, polled=False)
+    await lights.close()
+    wire.close()
 
 
 def npm_folder() -> Path:

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import partial
+from operator import contains
 from pathlib import Path
 
 import lights_backends as devices
@@ -11,7 +13,7 @@ from controller.core.envelope import Authority
 from hardware.sim.bridge_child import BridgeChild
 from hardware.sim.wish_desk import WishDesk
 
-KINDS = ["direct", "http", "https", "npm"]
+KINDS = ["direct", "http", "https", "npm", "zigbee", "sacn"]
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +40,10 @@ async def backend(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
             context = devices.hue_backend(request.getfixturevalue("http_bridge"), tmp_path)
         case "https":
             context = devices.hue_backend(request.getfixturevalue("https_bridge"), tmp_path)
+        case "zigbee":
+            context = devices.zigbee_backend(tmp_path)
+        case "sacn":
+            context = devices.sacn_backend(tmp_path)
         case _:
             context = devices.npm_backend(request.getfixturevalue("npm_url"), tmp_path)
     async with context as device:
@@ -109,7 +115,7 @@ async def test_off_is_off_and_on_comes_back_where_asked(backend: devices.Backend
     for percent in (30.0, 0.0, 12.0):
         command = desk.wish("right", percent)
         backend.lights.wake(("right",), Authority.THERAPIST)
-        await desk.until(lambda command=command: command in desk.done)
+        await desk.until(partial(contains, desk.done, command))
         await shows(backend, "right", percent)
 
 
