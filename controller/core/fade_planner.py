@@ -19,7 +19,7 @@ from typing import Final
 
 from controller.core.curves import Curve
 from controller.core.envelope import RATE_MARGIN, Authority, Limits, colour_length, needed_ms, rates
-from controller.core.lamp_model import LampModel, LampTraits, colour_at, look_at, luminance_at, shown
+from controller.core.lamp_model import LampModel, LampTraits, look_at, luminance_at, shown
 from controller.core.light import Look, colour_distance_mired, mix_colours
 from controller.core.units import CIE_KAPPA, clamp, lerp, lstar_from_luminance, luminance_from_lstar
 
@@ -71,20 +71,20 @@ def plan_next(
     if _in_doubt(model, others, now_ms):
         return _plan_long(model, curve, authority, limits, now_ms, others)
     if authority is Authority.HELP:
-        goal = shown(_wish(curve, now_ms + limits.help_fade_ms, model.traits), model.traits)
-        if goal.lstar > look_at(model, now_ms).lstar:
-            if _same(model.target, goal) and model.end_ms > now_ms:
-                return Plan(None, 0, model.end_ms)
-            return Plan(goal, limits.help_fade_ms, now_ms + limits.help_fade_ms)
+        plan = _plan_help(model, curve, limits, now_ms)
+        if plan is not None:
+            return plan
         authority = Authority.THERAPIST
-    good_ms = _good_until(model, curve, limits, now_ms, knot_ms)
-    if good_ms > now_ms:
+    if knot_ms - now_ms <= limits.transition_step_ms:
+        # A corner nearer than a lamp can be timed: the score waits for it, a person does not.
+        if authority is Authority.SCORE:
+            return Plan(None, 0, knot_ms)
+        return _converge(model, curve, authority, limits, now_ms)
+    if (good_ms := _good_until(model, curve, limits, now_ms, knot_ms)) > now_ms:
         return Plan(None, 0, good_ms)
     if on_curve(model, curve, limits, now_ms):
         plan = _follow(model, curve, limits, now_ms, knot_ms)
-        if plan.look is None:
-            return plan
-        least = needed_ms(model, plan.look, authority, limits, now_ms)
+        least = 0.0 if plan.look is None else needed_ms(model, plan.look, authority, limits, now_ms)
         if least <= plan.duration_ms + limits.transition_step_ms:
             return plan
     return _converge(model, curve, authority, limits, now_ms)
@@ -95,11 +95,8 @@ def on_curve(model: LampModel, curve: Curve, limits: Limits, now_ms: int) -> boo
     wish, live = _wish(curve, now_ms, model.traits), look_at(model, now_ms)
     if not model.on:
         return curve.look_at(now_ms).lstar < model.traits.floor_lstar
-    near = _tolerance(curve, limits, now_ms, START_LSTAR) + model.traits.half_step_lstar(wish.lstar)
-    return (
-        abs(live.lstar - wish.lstar) <= near
-        and colour_distance_mired(live.colour, wish.colour) <= COLOUR_MIRED
-    )
+    near_in_colour = colour_distance_mired(live.colour, wish.colour) <= COLOUR_MIRED
+    return near_in_colour and _bright_enough(model, curve, limits, now_ms)
 
 
 def is_gentle(curve: Curve, limits: Limits, now_ms: int) -> bool:
@@ -136,7 +133,7 @@ def chord_error(start_lstar: float, end_lstar: float) -> float:
 def _next_knot(curve: Curve, now_ms: int, limits: Limits) -> int:
     """The curve's next corner, or the farthest instant a transition may end at."""
     until_ms = now_ms + limits.transition_max_ms
-    knots = curve.knots(now_ms + limits.transition_step_ms, until_ms)
+    knots = curve.knots(now_ms, until_ms)
     return knots[0] if knots else until_ms
 
 
@@ -167,6 +164,12 @@ def _in_doubt(model: LampModel, others: Sequence[LampModel], now_ms: int) -> boo
     return False
 
 
+def _bright_enough(model: LampModel, curve: Curve, limits: Limits, now_ms: int) -> bool:
+    wish = _wish(curve, now_ms, model.traits)
+    near = _tolerance(curve, limits, now_ms, START_LSTAR) + model.traits.half_step_lstar(wish.lstar)
+    return abs(look_at(model, now_ms).lstar - wish.lstar) <= near
+
+
 def _tolerance(curve: Curve, limits: Limits, at_ms: int, least: float) -> float:
     """L* that nobody can see: the least, or what the curve itself moves in one of the lamp's time steps."""
     step = limits.transition_step_ms
@@ -187,6 +190,16 @@ def _plan_dark(traits: LampTraits, curve: Curve, now_ms: int, knot_ms: int) -> P
     if now.lstar > 0.0 and then.lstar >= now.lstar - 1e-9:
         return come_on
     return Plan(None, 0, knot_ms)
+
+
+def _plan_help(model: LampModel, curve: Curve, limits: Limits, now_ms: int) -> Plan | None:
+    """One transition to the help light; None for a lamp that is as bright already."""
+    goal = shown(_wish(curve, now_ms + limits.help_fade_ms, model.traits), model.traits)
+    if goal.lstar <= look_at(model, now_ms).lstar:
+        return None
+    if _same(model.target, goal) and model.end_ms > now_ms:
+        return Plan(None, 0, model.end_ms)
+    return Plan(goal, limits.help_fade_ms, now_ms + limits.help_fade_ms)
 
 
 def _plan_long(
@@ -244,19 +257,31 @@ def _good_until(model: LampModel, curve: Curve, limits: Limits, now_ms: int, kno
 def _follow(model: LampModel, curve: Curve, limits: Limits, now_ms: int, knot_ms: int) -> Plan:
     """The longest chord from the live look along the way to the curve's next corner."""
     traits = model.traits
-    live, corner = look_at(model, now_ms), curve.look_at(knot_ms - 1)
+    live, wish, corner = look_at(model, now_ms), curve.look_at(now_ms), curve.look_at(knot_ms - 1)
     end = shown(corner, traits) if corner.lstar >= traits.floor_lstar else corner
-    slope = abs(end.lstar - live.lstar) / (knot_ms - now_ms)
-    tolerance = max(CHORD_LSTAR, slope * limits.transition_step_ms)
+    whole = corner.lstar - wish.lstar
+    tolerance = max(CHORD_LSTAR, abs(whole) / (knot_ms - now_ms) * limits.transition_step_ms)
     target = _chord_end(live.lstar, end.lstar, tolerance, traits)
-    whole = end.lstar - live.lstar
-    share = 1.0 if abs(whole) < 1e-6 else clamp((target - live.lstar) / whole, 0.0, 1.0)
+    if traits.brightness_steps is not None:
+        off_at_start, off_at_end = abs(live.lstar - wish.lstar), abs(end.lstar - corner.lstar)
+        target = _told_end(
+            live.lstar, target, max(end.lstar, traits.floor_lstar), traits, off_at_start, off_at_end
+        )
+    if target == end.lstar or abs(whole) < 1e-6:
+        share = 1.0
+    else:
+        share = (target - wish.lstar) / whole
+        if not 0.0 < share <= 1.0:
+            share = (target - live.lstar) / (end.lstar - live.lstar)
     if share <= 0.0:
         # On its way to off and already at the floor: only its colour could still move.
         if colour_distance_mired(live.colour, end.colour) <= COLOUR_MIRED:
             return Plan(None, 0, knot_ms)
         share, target = 1.0, live.lstar
     length = _in_steps((knot_ms - now_ms) * share, limits, nearest=True)
+    share = min(length / (knot_ms - now_ms), 1.0)
+    if traits.brightness_steps is None and share < 1.0:
+        target = max(lerp(wish.lstar, corner.lstar, share), traits.floor_lstar)
     colour = mix_colours(live.colour, end.colour, share)
     return Plan(shown(Look(target, colour), traits), length, now_ms + length)
 
@@ -273,41 +298,58 @@ def _chord_end(start: float, end: float, tolerance: float, traits: LampTraits) -
             near = middle
         else:
             far = middle
-    reached = lerp(start, goal, near)
-    steps = traits.brightness_steps
-    if steps is None:
-        return reached
-    first, last = luminance_from_lstar(start) * steps, luminance_from_lstar(reached) * steps
-    if goal > start:
-        told = max(floor(last + 1e-6), floor(first + 1e-6) + 1)
-        return min(lstar_from_luminance(told / steps), goal)
-    told = min(ceil(last - 1e-6), ceil(first - 1e-6) - 1)
-    return max(lstar_from_luminance(told / steps), goal)
+    return lerp(start, goal, near)
+
+
+def _told_end(
+    start: float, reached: float, goal: float, traits: LampTraits, off_at_start: float, off_at_end: float
+) -> float:
+    """Where a chord ends for a lamp that knows only so many levels: on one of them, at least the next.
+
+    A hold between two levels is shown by the nearer one. A chord from or to such a hold would carry that
+    error along for all its length, so it is made one level short, and the rest runs true.
+    """
+    steps = traits.brightness_steps or 1
+    first, last, final = (luminance_from_lstar(lstar) * steps for lstar in (start, reached, goal))
+    way = 1 if final > first else -1
+    following = floor(first + 1e-6) + 1 if way > 0 else ceil(first - 1e-6) - 1
+    told = floor(last + 1e-6) if way > 0 else ceil(last - 1e-6)
+    if reached == goal and off_at_end > START_LSTAR:
+        told = round(final) - way
+    if off_at_start > START_LSTAR:
+        told = following
+    told = max(told, following) if way > 0 else min(told, following)
+    lstar = lstar_from_luminance(max(told, 0) / steps)
+    return min(lstar, goal) if way > 0 else max(lstar, goal)
 
 
 def _converge(model: LampModel, curve: Curve, authority: Authority, limits: Limits, now_ms: int) -> Plan:
-    """Go towards the curve, never past it, as fast as the authority may."""
+    """Go towards the curve, never past it, as fast as the authority may.
+
+    Brightness never waits for a colour that has farther to go: the colour comes along as far as it may.
+    """
     live = look_at(model, now_ms)
     lstar_rate, mired_rate = rates(authority, limits)
     shortest = SHORTEST_STEPS * limits.transition_step_ms
+    longest = COLOUR_CHORD_STEPS * limits.transition_step_ms
+    span = max(CONVERGE_SHARE * (live.lstar + 16.0), lstar_rate * shortest / 1000.0)
     duration = float(shortest)
-    look = live
+    if _bright_enough(model, curve, limits, now_ms):
+        # Only the colour is away: as long as brightness can go with the curve meanwhile.
+        chord = _follow(model, curve, limits, now_ms, _next_knot(curve, now_ms, limits)).duration_ms
+        shortest = max(shortest, min(chord or longest, longest))
+        duration = float(shortest)
+    bright, goal = live, live
     for _ in range(4):
         goal = _wish(curve, now_ms + round(duration), model.traits)
         gap = goal.lstar - live.lstar
-        span = max(CONVERGE_SHARE * (live.lstar + 16.0), lstar_rate * shortest / 1000.0)
-        meets = abs(gap) <= span
-        lstar = goal.lstar if meets else live.lstar + (span if gap > 0.0 else -span)
+        lstar = goal.lstar if abs(gap) <= span else live.lstar + (span if gap > 0.0 else -span)
         bright = shown(Look(max(lstar, model.traits.floor_lstar), live.colour), model.traits)
-        least = needed_ms(model, bright, authority, limits, now_ms)
-        length = colour_length(colour_at(model, now_ms), goal.colour)
-        colour_ms = 1000.0 * length / (mired_rate * RATE_MARGIN)
-        most = max(least, COLOUR_CHORD_STEPS * limits.transition_step_ms) if meets else least
-        duration = clamp(max(least, colour_ms if meets else 0.0), shortest, max(most, shortest))
-        share = 1.0 if colour_ms <= duration else duration / colour_ms * 0.999
-        look = Look(bright.lstar, mix_colours(live.colour, goal.colour, share))
-    told = shown(look, model.traits)
+        duration = max(needed_ms(model, bright, authority, limits, now_ms), shortest)
     length_ms = _in_steps(duration, limits)
+    colour_ms = 1000.0 * colour_length(live.colour, goal.colour) / (mired_rate * RATE_MARGIN)
+    share = 1.0 if colour_ms <= length_ms else length_ms / colour_ms * 0.999
+    told = shown(Look(bright.lstar, mix_colours(live.colour, goal.colour, share)), model.traits)
     return Plan(told, length_ms, now_ms + length_ms)
 
 

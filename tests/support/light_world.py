@@ -45,11 +45,10 @@ class PathCurve:
     points: tuple[tuple[int, Look], ...]
 
     def look_at(self, at_ms: int) -> Look:
-        times = [t for t, _ in self.points]
-        index = bisect_right(times, at_ms)
+        index = bisect_right(self.points, at_ms, key=lambda point: point[0])
         if index == 0:
             return self.points[0][1]
-        if index == len(times):
+        if index == len(self.points):
             return self.points[-1][1]
         (t0, a), (t1, b) = self.points[index - 1], self.points[index]
         share = (at_ms - t0) / (t1 - t0)
@@ -144,21 +143,21 @@ class EyeLamp:
 
 
 def fastest_lstar(piece: Piece, lived_ms: int) -> float:
-    """Fastest L* per second while a piece lived, by looking 400 times."""
+    """Fastest L* per second while a piece lived, by looking 100 times."""
     if lived_ms <= 0:
         return 0.0
-    ticks = [piece.at_ms + lived_ms * i / 400 for i in range(401)]
+    ticks = [piece.at_ms + lived_ms * i / 100 for i in range(101)]
     lstars = [lstar_from_luminance(piece.y(t)) for t in ticks]
-    return max(abs(b - a) for a, b in itertools.pairwise(lstars)) / (lived_ms / 400) * 1000.0
+    return max(abs(b - a) for a, b in itertools.pairwise(lstars)) / (lived_ms / 100) * 1000.0
 
 
 def fastest_mired(piece: Piece, lived_ms: int) -> float:
     if lived_ms <= 0:
         return 0.0
-    ticks = [piece.at_ms + lived_ms * i / 50 for i in range(51)]
+    ticks = [piece.at_ms + lived_ms * i / 12 for i in range(13)]
     colours = [piece.colour(t) for t in ticks]
     far = max(colour_distance_mired(a, b) for a, b in itertools.pairwise(colours))
-    return far / (lived_ms / 50) * 1000.0
+    return far / (lived_ms / 12) * 1000.0
 
 
 LSTAR_LIMIT: Mapping[str, float] = {"score": 2.0, "therapist": 25.0}
