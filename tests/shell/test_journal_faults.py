@@ -185,14 +185,16 @@ async def test_damage_while_running_is_repaired_and_the_append_succeeds(tmp_path
     await journal.close()
 
 
-async def test_a_repair_that_fails_can_be_tried_again(small_disk: Path) -> None:
+@pytest.mark.parametrize("copies", [0, 1], ids=["no room for a copy", "no room for the new one"])
+async def test_a_repair_that_fails_can_be_tried_again(small_disk: Path, copies: int) -> None:
     path = small_disk / "garden.sqlite3"
     content = bytearray(await filled(path, 300))
     hit = content.index(b"phase-100-")
     content[hit - hit % 4096 : hit - hit % 4096 + 4096] = b"\xa5" * 4096
     path.write_bytes(content)
     filler = small_disk / "filler"
-    filler.write_bytes(b"x" * (shutil.disk_usage(small_disk).free - 8_192))
+    room = copies * len(content) + 16_384
+    filler.write_bytes(b"x" * (shutil.disk_usage(small_disk).free - room))
     journal = await open_journal(path)
     assert journal.fault is not None
     assert path.read_bytes() == content
