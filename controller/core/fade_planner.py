@@ -282,7 +282,8 @@ def _follow(model: LampModel, curve: Curve, limits: Limits, now_ms: int, knot_ms
     share = min(length / (knot_ms - now_ms), 1.0)
     if traits.brightness_steps is None and share < 1.0:
         target = max(lerp(wish.lstar, corner.lstar, share), traits.floor_lstar)
-    colour = mix_colours(live.colour, end.colour, share)
+    # From the curve, not from the live colour: whole mired would round a slow fade away each time.
+    colour = mix_colours(wish.colour, corner.colour, share)
     return Plan(shown(Look(target, colour), traits), length, now_ms + length)
 
 

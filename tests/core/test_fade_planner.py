@@ -78,7 +78,7 @@ def gentle_curve(parts: list[tuple[int, float, float]], traits: LampTraits) -> P
     return PathCurve(tuple(made))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(points, st.sampled_from([FINE, HUE]))
 def test_any_gentle_curve_is_held_within_a_tenth(
     parts: list[tuple[int, float, float]], traits: LampTraits
@@ -94,7 +94,7 @@ def test_any_gentle_curve_is_held_within_a_tenth(
     check_speeds(lamp)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(points, st.floats(0.0, 100.0), st.floats(153.0, 500.0), st.sampled_from(list(Authority)))
 def test_from_anywhere_it_comes_to_the_curve_and_stays(
     parts: list[tuple[int, float, float]], lstar: float, mired: float, authority: Authority
