@@ -35,6 +35,8 @@ REFERENCE_LUFS: Final = -23.0
 UNCALIBRATED_K_DB: Final = 83.0
 """SPL = LUFS + K. With no calibration: a cautious guess, so that 60 dB(A) asks for the reference loudness."""
 QUEUE_AHEAD: Final = 3
+LEAST_HEARD_MS: Final = 30_000
+"""No track is begun for less than this before its phase ends: the bed carries the room over."""
 SCORE_LEVEL_MS: Final = 12_000
 THERAPIST_LEVEL_MS: Final = 1_000
 RESUME_WAIT_MS: Final = 1_500
@@ -88,6 +90,12 @@ class _Entry:
     pool: str
 
 
+def _asks_anew(before: MusicTarget, target: MusicTarget) -> bool:
+    """Whether what follows the current track must be planned again: a phase, a hold, an extension."""
+    held = (before.phase_left_ms is None) != (target.phase_left_ms is None)
+    return held or (before.slot, before.phase_ms) != (target.slot, target.phase_ms)
+
+
 class Conductor:
     """One room's music. Every method is called on the room's loop."""
 
@@ -108,6 +116,7 @@ class Conductor:
         self._gain = GainModel(clock.now_ms())
         self._level: float | None = None
         self._target: MusicTarget | None = None
+        self._target_ms = 0
         self._history: tuple[str, ...] = ()
         self._entries: dict[str, _Entry] = {}
         self._queue: tuple[str, ...] = ()
@@ -127,6 +136,7 @@ class Conductor:
     def follow(self, target: MusicTarget) -> None:
         """Make the player play ``target``. Cheap when nothing has changed."""
         before, self._target = self._target, target
+        self._target_ms = self._clock.now_ms()
         if self._adopt_until_ms is not None:
             if self._clock.now_ms() < self._adopt_until_ms and self._status is None:
                 self._move_level(target)
@@ -139,7 +149,7 @@ class Conductor:
             self._skip(target, back=target.skips < before.skips)
         elif before.silent and not target.silent and self._is_idle():
             self._start_fresh(target, target.crossfade_ms)
-        elif target.slot != before.slot or (before.phase_left_ms is None) != (target.phase_left_ms is None):
+        elif _asks_anew(before, target):
             self._plan_queue(target)
         if before is None or (before.headphones, before.to_speakers) != (
             target.headphones,
@@ -274,10 +284,19 @@ class Conductor:
         return again
 
     def _plan_queue(self, target: MusicTarget) -> None:
-        if target.pool is None:
+        after_ms, left = self._current_left_ms(), self._phase_left_ms(target)
+        over = left is not None and left - after_ms < LEAST_HEARD_MS
+        if target.pool is None or over:
             self._set_queue(())
             return
-        self._set_queue(self._choose(target, QUEUE_AHEAD, self._current_left_ms()))
+        self._set_queue(self._choose(target, QUEUE_AHEAD, after_ms))
+
+    def _phase_left_ms(self, target: MusicTarget) -> int | None:
+        """What is left of the phase now, real ms: the target may be some time old."""
+        if target.phase_left_ms is None:
+            return None
+        age_ms = self._clock.now_ms() - self._target_ms
+        return max(target.phase_left_ms - age_ms, 0) // self._clock.speed
 
     def _current_left_ms(self) -> int:
         """How long the current track still sounds, real ms; what follows it is planned for the rest."""
@@ -299,15 +318,14 @@ class Conductor:
 
     def _choose(self, target: MusicTarget, count: int, after_ms: int) -> list[_Entry]:
         speed = self._clock.speed
-        left, phase = target.phase_left_ms, target.phase_ms
+        left, phase = self._phase_left_ms(target), target.phase_ms
         request = TrackRequest(
             pool=target.pool or "",
             energy=target.energy,
             words_allowed=target.words_allowed,
             unbroken=target.unbroken,
             history=self._history,
-            # Never nothing: if this phase has no room left for a track, one still stands ready.
-            remaining_ms=None if left is None else max(left // speed - after_ms, 1_000),
+            remaining_ms=None if left is None else left - after_ms,
             phase_ms=None if phase is None else phase // speed,
             crossfade_ms=target.crossfade_ms,
             excluded_pools=target.excluded_pools,
@@ -332,7 +350,9 @@ class Conductor:
             entry = _Entry(item, track.pool)
             self._entries[item.item_id] = entry
             entries.append(entry)
-        self.problem = None if entries else f"pool {target.pool!r} has nothing that may be played now: the bed plays"
+        self.problem = (
+            None if entries else f"pool {target.pool!r} has nothing that may be played now: the bed plays"
+        )
         return entries
 
     # -- how loud

@@ -69,6 +69,7 @@ class RehearsalRoom:
     limits: Limits
     pools: Pools
     k_db: float | None = None
+    words: Callable[[str], str] = str
 
 
 class Rehearsal:
@@ -77,6 +78,7 @@ class Rehearsal:
     def __init__(self, room: RehearsalRoom, score: Score) -> None:
         self.clock = ManualClock(START_MS)
         self.state: RoomState = new_room(room.resting)
+        self._words = room.words
         self._commands: dict[str, int] = dict.fromkeys((f.fixture for f in room.fixtures), 0)
         self.lights = DirectLights(self.clock, room.fixtures, trace=self._lamp_command)
         infos = self.lights.fixtures()
@@ -179,7 +181,7 @@ class Rehearsal:
                 what = body.phase
             case r.PromptCued():
                 words = "" if session is None else prompt_text(session.timeline.score, body)
-                what = f"{body.audience.value}: {body.prompt}: {words}"
+                what = f"{body.audience.value}: {body.prompt}: {self._words(words)}"
             case r.PromptSuppressed():
                 what = f"{body.cue_id} ({body.reason})"
             case r.TrackStarted():

@@ -58,11 +58,6 @@ class WakingSource:
         self.desk.withdrawn(command)
         self.wake()
 
-    def withdrawn(self, command: LampCommand) -> None:
-        """The command was never sent."""
-        self.desk.withdrawn(command)
-        self.wake()
-
     def observed(self, reports: Sequence[LampReport]) -> None:
         """A poll's findings."""
         self.desk.observed(reports)

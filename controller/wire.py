@@ -33,7 +33,9 @@ class WireModel(BaseModel):
 
 class _Base(WireModel):
     id: UUID
-    sent_at_ms: int | None = Field(default=None, description="Unix ms at the sender; older than 5 s is refused")
+    sent_at_ms: int | None = Field(
+        default=None, description="Unix ms at the sender; older than 5 s is refused"
+    )
     dry_run: bool = Field(default=False, description="answer what would change, change nothing")
 
 

@@ -1,7 +1,7 @@
 """``stillroom rehearse``: a whole profile on a virtual clock, as a table or as JSON."""
 
+import asyncio
 import json
-import time
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from controller.clock import RealClock
 from controller.daemon.options import DEMO_SITE, default_data_dir
 from controller.errors import UserError
 
@@ -28,16 +29,16 @@ def rehearse(
 
     pace = _pace(speed)
     rehearsal = prepare_rehearsal(profile, site or DEMO_SITE, room, data or default_data_dir())
-    begun_s = time.monotonic()
+    real = RealClock()
+    begun_ms = real.now_ms()
     start_ms = rehearsal.clock.now_ms()
 
     def watch(at_ms: int) -> None:
         if pace:
-            due_s = begun_s + (at_ms - start_ms) / 1000.0 / pace
-            time.sleep(max(due_s - time.monotonic(), 0.0))
+            asyncio.run(real.sleep_until(begun_ms + round((at_ms - start_ms) / pace)))
 
     report = rehearsal.run(watch)
-    wall_s = time.monotonic() - begun_s
+    wall_s = (real.now_ms() - begun_ms) / 1000.0
     if as_json:
         typer.echo(json.dumps({**report.as_json(), "wall_s": round(wall_s, 3)}, ensure_ascii=False))
         return

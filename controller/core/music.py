@@ -66,6 +66,7 @@ def music_target(state: RoomState, at_ms: int) -> MusicTarget:
         pool, mood, planned_silence = sound.mood.pool, sound.mood.pool, False
     if session.status == "asking":
         pool, planned_silence = None, False
+    ends = _music_end_ms(session)
     scene_db = sum(on.scene.music_db for on in state.scenes)
     return MusicTarget(
         pool=pool,
@@ -81,8 +82,8 @@ def music_target(state: RoomState, at_ms: int) -> MusicTarget:
         return_fade_ms=sound.return_fade_ms,
         crossfade_ms=plan.crossfade_ms,
         slot=session.entered_slot,
-        phase_left_ms=_left(session, at_ms),
-        phase_ms=session.slot.length_ms,
+        phase_left_ms=max(ends - session.session_ms(at_ms), 0) if session.runs else None,
+        phase_ms=ends - session.slot.start_ms,
         excluded_pools=session.sheet.excluded_pools,
         excluded_tracks=session.sheet.excluded_tracks,
         skips=sound.skips,
@@ -92,8 +93,16 @@ def music_target(state: RoomState, at_ms: int) -> MusicTarget:
     )
 
 
-def _left(session: SessionState, at_ms: int) -> int | None:
-    return max(session.slot.end_ms - session.session_ms(at_ms), 0) if session.runs else None
+def _music_end_ms(session: SessionState) -> int:
+    """Session time at which this phase's music ends: one unbroken piece goes on over phases that share it."""
+    slots, timeline = session.timeline.slots, session.timeline
+    plan, last = session.phase.music, session.entered_slot
+    while plan.unbroken and last + 1 < len(slots):
+        following = timeline.phase_of(last + 1).music
+        if not following.unbroken or following.pool != plan.pool:
+            break
+        last += 1
+    return slots[last].end_ms
 
 
 def _authority(state: RoomState) -> Authority:
