@@ -14,11 +14,11 @@ from pydantic import Field, TypeAdapter
 from controller.api import RoomApi
 from controller.core.commands import SessionSheet
 from controller.core.snapshot import Ribbon
-from controller.errors import RefusedError
+from controller.errors import RefusedError, StillroomError
 from controller.web.access import Grant, Power
 from controller.web.context import WebContext
 from controller.web.live import SNAPSHOTS
-from controller.wire import Refusal, Reply, WireModel, parse_command
+from controller.wire import CommandRequest, Refusal, Reply, WireModel, parse_command
 
 _RIBBONS: Final = TypeAdapter(Ribbon)
 _STATUS: Final[Mapping[str, int]] = {"invalid": 422, "too_large": 413, "forbidden": 403}
@@ -60,6 +60,16 @@ def reply_response(reply: Reply) -> Response:
 def refusal(error: RefusedError, command_id: object = None) -> Reply:
     """Return the reply to a message that never became a command."""
     return Reply(id=_uuid_or_none(command_id), ok=False, refused=Refusal(code=error.code, message=str(error)))
+
+
+async def carry_out(room: RoomApi, command: CommandRequest, by: str) -> Reply:
+    """Submit a command; what the room raises becomes a refusal, so that a tablet always has an answer."""
+    try:
+        return await room.submit(command, by)
+    except RefusedError as error:
+        return refusal(error, str(command.id))
+    except StillroomError as error:
+        return refusal(RefusedError("failed", str(error)), str(command.id))
 
 
 def _uuid_or_none(found: object) -> UUID | None:
@@ -116,7 +126,7 @@ def room_calls(context: WebContext) -> APIRouter:
             wanted = parse_command(await request.body())
         except RefusedError as error:
             return reply_response(refusal(error))
-        return reply_response(await target.submit(wanted, grant.by))
+        return reply_response(await carry_out(target, wanted, grant.by))
 
     @routes.post("/{room}/sheet", status_code=204, responses={409: {"description": "a session runs"}})
     async def sheet(room: str, body: SheetBody, _grant: Annotated[Grant, Depends(prepare)]) -> Response:

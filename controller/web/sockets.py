@@ -16,7 +16,7 @@ from controller.errors import RefusedError
 from controller.web.access import Grant, Power
 from controller.web.context import WebContext
 from controller.web.live import Feed, LiveRoom, encode
-from controller.web.room_calls import refusal
+from controller.web.room_calls import carry_out, refusal
 from controller.web.screens import PromptScreen
 from controller.wire import MAX_MESSAGE_BYTES, CommandRequest, PromptAckRequest, parse_command
 
@@ -138,7 +138,7 @@ class _Tablet:
 
     async def _submit(self, command: CommandRequest) -> None:
         try:
-            reply = await self._room.submit(command, self._grant.by)
+            reply = await carry_out(self._room, command, self._grant.by)
         finally:
             self._in_flight -= 1
         self._reply(reply.model_dump(mode="json"))
@@ -199,7 +199,7 @@ class _Display:
             return
         if isinstance(command, PromptAckRequest):
             self._screen.acknowledged(command.prompt_id)
-            await self._room.submit(command, self._grant.by)
+            await carry_out(self._room, command, self._grant.by)
 
 
 def socket_calls(context: WebContext) -> APIRouter:

@@ -12,8 +12,10 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from controller.core.score import Audience
+from controller.errors import JournalError
 from controller.ports import Prompt
 from controller.web.access import Role
+from controller.wire import CommandRequest, Reply
 
 
 @pytest.fixture
@@ -122,6 +124,20 @@ async def test_foreign_pages_cannot_connect(site: Served) -> None:
     assert caught.value.response.status_code == 403
     async with site.socket(LIVE, {"Cookie": f"stillroom={token}"}, origin=site.url) as socket:
         await receive(socket, "snapshot")
+
+
+async def test_a_room_that_fails_still_answers(site: Served) -> None:
+    async def broken(request: CommandRequest, by: str) -> Reply:
+        raise JournalError("the disk is full")
+
+    site.room.submit = broken  # type: ignore[method-assign]
+    async with site.live() as socket, site.client() as client:
+        await socket.send(json.dumps(command("hold")))
+        reply = (await receive(socket, "reply"))["reply"]
+        assert reply["refused"] == {"code": "failed", "message": "the disk is full"}
+        answer = await client.post("/api/v1/rooms/garden/commands", json=command("hold"))
+        assert answer.status_code == 409
+        assert answer.json()["id"] is not None
 
 
 async def test_designer_sees_but_does_not_control(site: Served) -> None:
