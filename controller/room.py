@@ -53,6 +53,9 @@ log = structlog.get_logger()
 JOURNAL_PATIENCE_S = 2.0
 BEAT_MS = 1_000
 CHECKPOINT_MS = 2_000
+SILENT_DEVICE = "silent"
+NO_SOUND = "sound"
+NO_SOUND_MESSAGE = "this machine has no sound device: the music runs in real time, unheard"
 
 
 class Room:
@@ -219,8 +222,12 @@ class Room:
         self._observe(r.FaultRaised(part, message))
 
     def faults(self) -> tuple[str, ...]:
-        """What is not well now, one line each."""
-        return tuple(f"{self.room_id}: {fault.part}: {fault.message}" for fault in self._faults.values())
+        """What is not well now, one line each. A machine without a sound device is said, but is no failure."""
+        return tuple(
+            f"{self.room_id}: {fault.part}: {fault.message}"
+            for fault in self._faults.values()
+            if fault.part != NO_SOUND
+        )
 
     def on_player(self, event: PlayerEvent) -> None:
         """Take the player's word."""
@@ -236,6 +243,8 @@ class Room:
             case PlayerStatus():
                 if event.item_id is not None and not event.on_bed:
                     self.part_health("music", None)
+                silent = event.device == SILENT_DEVICE and not self._parts.silent_by_choice
+                self.part_health(NO_SOUND, NO_SOUND_MESSAGE if silent else None)
             case _:
                 pass
 

@@ -27,6 +27,7 @@ class RoomParts:
     prompts: Sequence[Prompts]
     new_session_id: Callable[[], str]
     calibrated: bool = False
+    silent_by_choice: bool = False
     recovery_limit_ms: int = 600_000
 
 

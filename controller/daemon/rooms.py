@@ -16,7 +16,7 @@ from controller.daemon.music import MusicStock
 from controller.journal import SqliteJournal
 from controller.light_desk import LightDesk
 from controller.ports import Clock, Prompts
-from controller.room import Room
+from controller.room import SILENT_DEVICE, Room
 from controller.room_library import SiteRoomLibrary
 from controller.room_parts import RoomParts
 from controller.track_chooser import PoolChooser
@@ -75,6 +75,7 @@ async def open_room(
         prompts=prompts,
         new_session_id=partial(token_hex, 16),
         calibrated=model.audio.k_db is not None,
+        silent_by_choice=model.audio.output == SILENT_DEVICE,
         recovery_limit_ms=round(model.recovery_limit_minutes * 60_000),
     )
     return OpenRoom(Room(parts), lights, player, journal)
