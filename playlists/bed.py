@@ -19,7 +19,7 @@ from playlists.loudness import LoudnessMeter
 from playlists.models import TARGET_LUFS
 from playlists.synth.tables import RATE_HZ, Table, Timbre, noise_loop, pad_loop, scaled, slow_wander
 
-BED_VERSION: Final = 1
+BED_VERSION: Final = 2
 BED_S: Final = 120
 BED_PEAK_DBTP: Final = -3.5
 _SEED: Final = 90_001

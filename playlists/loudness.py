@@ -16,10 +16,7 @@ SILENT_LUFS: Final = -70.0
 """The absolute gate of R128: a file with nothing above it counts as silent."""
 _FLOOR_DBTP: Final = -120.0
 _MODES: Final = (
-    pyebur128.MeasurementMode.MODE_I
-    | pyebur128.MeasurementMode.MODE_LRA
-    | pyebur128.MeasurementMode.MODE_S
-    | pyebur128.MeasurementMode.MODE_HISTOGRAM
+    pyebur128.MeasurementMode.MODE_I | pyebur128.MeasurementMode.MODE_LRA | pyebur128.MeasurementMode.MODE_S
 )
 
 

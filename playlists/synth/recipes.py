@@ -10,7 +10,7 @@ from typing import Final, Literal, TypeAlias
 
 from playlists.synth.tables import Timbre
 
-SYNTH_VERSION: Final = 1
+SYNTH_VERSION: Final = 2
 
 Tone: TypeAlias = Literal["bowl", "bowed", "pluck"]
 Scenery: TypeAlias = Literal["stream", "waves", "wind", "birds"]

@@ -20,6 +20,8 @@ Shape: TypeAlias = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 LOOP_FRAMES: Final = 2**20
 """21.8 s: long enough that its return is not heard under slow fades, and quick to transform."""
 LOOP_RMS: Final = 0.1
+_STEADY_HZ: Final = 700.0
+"""Partials below this get a steady line, the more the lower they are."""
 _BASS_HZ: Final = 140.0
 """Below this both channels carry the same: a low note that wanders between loudspeakers is unrestful."""
 
@@ -68,6 +70,9 @@ def _add_partial(magnitude: NDArray[np.float32], hz: float, spread_hz: float, we
         return
     bins = np.arange(low, high, dtype=np.float32)
     magnitude[low:high] += weight / np.sqrt(sigma) * np.exp(-0.5 * ((bins - centre) / sigma) ** 2)
+    # Noise alone would let a low note fade to nothing now and then; a steady line in its middle carries it.
+    steady = float(np.clip((_STEADY_HZ - hz) / _STEADY_HZ, 0.0, 1.0))
+    magnitude[min(round(centre), magnitude.size - 1)] += weight * 2.2 * steady
 
 
 def noise_loop(

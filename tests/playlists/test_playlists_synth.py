@@ -15,7 +15,7 @@ from playlists.synth.layers import voices_of
 from playlists.synth.mixing import Voice, mix
 from playlists.synth.recipes import RECIPES, pieces_of
 from playlists.synth.rendering import RenderError, load_piece, load_rendered, render_library
-from playlists.synth.tables import RATE_HZ, Table
+from playlists.synth.tables import RATE_HZ, Table, Timbre, pad_loop
 
 ONE_OF_EACH = tuple(
     {recipe.pool: recipe.piece for recipe in RECIPES.values() if not recipe.unbroken}.values()
@@ -83,6 +83,13 @@ def test_crossing_chords_keep_their_power() -> None:
     assert max(levels) / min(levels) < 1.02
 
 
+def test_a_low_note_never_fades_to_nothing_inside_its_loop() -> None:
+    rng = np.random.Generator(np.random.PCG64(7))
+    loop = pad_loop([(72.0, 1.0)], Timbre(partials=1, cents=7.0), rng)
+    levels = np.sqrt((loop[: loop.shape[0] // 4096 * 4096, 0].reshape(-1, 4096) ** 2).mean(axis=1))
+    assert float(levels.min()) > 0.25 * float(levels.mean())
+
+
 def test_melodies_stay_in_the_chord() -> None:
     for chords in PROGRESSIONS.values():
         for chord in chords:
@@ -123,7 +130,7 @@ def test_rendering_goes_on_where_it_stopped(tmp_path: Path) -> None:
     whole = (tmp_path / "sparse-1.flac").read_bytes()
     (tmp_path / "sparse-1.flac").write_bytes(whole[:1000])
     notes = tmp_path / "sparse-2.json"
-    notes.write_text(notes.read_text().replace('"synth_version": 1', '"synth_version": 0'))
+    notes.write_text(notes.read_text().replace('"synth_version": ', '"synth_version": 9'))
     (tmp_path / "sparse-3.json").write_text("{")
     assert load_piece(tmp_path, "sparse-1", 4.0) is None
     assert load_rendered(tmp_path) == ()
