@@ -35,6 +35,7 @@ from hardware.lane_runner import Batch, Chore, LampGroup, LaneRunner, wait_until
 from hardware.mqtt_lamps import (
     LampState,
     MqttLamp,
+    confirms,
     frames,
     look_between,
     names_of,
@@ -51,6 +52,7 @@ from hardware.mqtt_link import MqttLink, MqttSettings
 CONFIRM_MS: Final = 2_000
 """How long a lamp may take to say that it has a command."""
 SETTLE_MS: Final = 2_000
+PATIENCE_MS: Final = 1_500
 DIALECTS: Final = ("zigbee2mqtt", "homeassistant")
 
 
@@ -76,6 +78,7 @@ class _Lamp:
     sent: Transition | None = None
     sent_ms: float = 0.0
     rest: Transition | None = None
+    unconfirmed: list[dict[str, object]] = field(default_factory=list)
     answered: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -100,6 +103,7 @@ class MqttLights:
         self._directory: dict[str, MqttLamp] = {}
         self._bridge_online: bool | None = None
         self._subscribed: set[str] = set()
+        self._came_up = asyncio.Event()
         self._lanes = LaneRunner(bridge_id, clock, self, tuple(self._configs), poll_ms=options.poll_ms)
 
     # ------------------------------------------------------------ the port
@@ -133,7 +137,13 @@ class MqttLights:
 
     async def probe(self) -> Sequence[LampReport]:
         """Return what the lamps last said, if the broker and Zigbee2MQTT are there."""
+        if not self._link.up and not self._came_up.is_set():
+            # The first connection gets a moment before anybody is told that it is missing.
+            await wait_until(
+                self._clock, self._came_up, self._clock.now_ms() + PATIENCE_MS * self._clock.speed
+            )
         if not self._link.up:
+            self._came_up.set()
             raise self._fault("connect", self._link.health or "the broker is away", Scope.AWAY)
         if self._bridge_online is False:
             raise self._fault("connect", "Zigbee2MQTT is not running", Scope.AWAY)
@@ -179,7 +189,8 @@ class MqttLights:
             raise self._fault(f"set {fixture}", "the broker is away", Scope.AWAY)
         start = self._look_now(known)
         known.answered.clear()
-        for frame in frames(part, lamp, speed=self._clock.speed):
+        known.unconfirmed = frames(part, lamp, speed=self._clock.speed)
+        for frame in known.unconfirmed:
             # QoS 0 and never repeated: what could not go out now is asked for anew.
             self._link.publish(lamp.command_topic, json.dumps(frame).encode(), repeat=False)
         known.start, known.sent, known.rest, known.sent_ms = start, part, rest, self._real_ms()
@@ -236,6 +247,7 @@ class MqttLights:
 
     def _come_up(self) -> None:
         """Ask every lamp how it is: Zigbee2MQTT does not retain states unless told to."""
+        self._came_up.set()
         for known in self._lamps.values():
             if known.lamp is not None and known.lamp.read_topic:
                 self._link.publish(known.lamp.read_topic, b'{"state": ""}', repeat=False)
@@ -272,7 +284,10 @@ class MqttLights:
                 state = read_state(message.payload, lamp.scale)
                 if state is not None:
                     known.state = state
-                    known.answered.set()
+                    # Each message is answered, or several at once by a state that says the last of them.
+                    if len(known.unconfirmed) <= 1 or confirms(state, known.unconfirmed[-1]):
+                        known.answered.set()
+                    known.unconfirmed = known.unconfirmed[1:]
                     self._lanes.recheck()
 
     def _hear_availability(self, message: MqttMessage) -> None:

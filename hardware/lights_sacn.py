@@ -2,7 +2,7 @@
 
 When nothing changes it sends one frame a second, to be still there for the receivers. When it ends it simply
 stops: it must never send a stream termination, which makes some receivers go dark. Receivers are to be set to
-*hold the last look* on data loss (docs/decisions/0007-sacn-hold-last-look.md). What was shown last is kept in a
+*hold the last look* on data loss (docs/decisions/0007-sacn-hold-last-look.md). What was shown is kept in a
 file, so that a restart goes on from there and never from dark.
 """
 

@@ -214,6 +214,19 @@ def read_availability(payload: bytes) -> bool | None:
     return {"online": True, "offline": False}.get(word.lower())
 
 
+def confirms(state: LampState, frame: Mapping[str, object]) -> bool:
+    """Say whether a state shows that a colour message has been taken."""
+    white = frame.get("color_temp")
+    if isinstance(white, int):
+        return state.mired is not None and abs(state.mired - white) <= 1.0
+    xy = _point(frame.get("color"))
+    return (
+        xy is not None
+        and state.xy is not None
+        and max(abs(a - b) for a, b in zip(xy, state.xy, strict=True)) < 0.002
+    )
+
+
 def near(state: LampState, start: Look, end: Look) -> bool:
     """Say whether a level read in mid-transition lies on the way, give or take two percent."""
     if state.percent is None:

@@ -62,6 +62,7 @@ BELONGS_TO = {
     "amqtt": ("hardware.broker_embedded",),
     "sacn": ("hardware.lights_sacn",),
     "zeroconf": ("hardware.hue",),
+    "lifx": ("hardware.lights_lifx",),
     "apscheduler": ("controller.bookings",),
     "sqlalchemy": ("controller.bookings",),
     "fastapi": ("controller.web",),

@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from lifx import Light
 from mqtt_brokers import Mosquitto
 from sacn.messages.data_packet import DataPacket
 from zigbee_peer import ZigbeePeer
@@ -21,6 +23,7 @@ from controller.clock import RealClock
 from controller.core.light import Mired
 from controller.ports import FixtureConfig, Lights
 from hardware.lights_hue import open_lights as open_hue
+from hardware.lights_lifx import open_lights as open_lifx
 from hardware.lights_mqtt import open_lights as open_mqtt
 from hardware.lights_sacn import open_lights as open_sacn
 from hardware.sim.bridge_child import BridgeChild
@@ -159,6 +162,62 @@ async def sacn_backend(folder: Path) -> AsyncIterator[Backend]:
     yield Backend("sacn", lights, shown, polled=False)
     await lights.close()
     wire.close()
+
+
+def lifx_program() -> Path:
+    """Install lifx-emulator once for this user, in a venv of its own: it wants other versions."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))) / "stillroom-tests"
+    folder = cache / "lifx-emulator-4.11.0"
+    program = folder / "bin/lifx-emulator"
+    if not program.exists():
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, timeout=120)
+        pip = [str(folder / "bin/python"), "-m", "pip", "install", "--quiet", "lifx-emulator==4.11.0"]
+        subprocess.run(pip, check=True, capture_output=True, timeout=300)
+    return program
+
+
+def lifx_emulator() -> Iterator[tuple[int, str]]:
+    """Start an emulator of two lamps that fade in time; yields its UDP port and its HTTP address."""
+    port, api = free_port(), free_port()
+    process = subprocess.Popen(
+        [str(lifx_program()), "--bind", "127.0.0.1", "--port", str(port), "--color", "2", "--api",
+         "--api-port", str(api)],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    url = f"http://127.0.0.1:{api}"
+    try:
+        for _ in range(400):
+            with contextlib.suppress(OSError):
+                _get(f"{url}/api/devices")
+                break
+            time.sleep(0.05)
+        yield port, url
+    finally:
+        process.terminate()
+        process.wait(5)
+
+
+@contextlib.asynccontextmanager
+async def lifx_backend(place: tuple[int, str], folder: Path) -> AsyncIterator[Backend]:
+    port, url = place
+    serials = {fixture: f"d073d500000{number}" for fixture, number in NUMBERS.items()}
+    fixtures = tuple(FixtureConfig(f, f"{serial}@127.0.0.1:{port}") for f, serial in serials.items())
+    hands = {f: Light(serial, "127.0.0.1", port) for f, serial in serials.items()}
+    for hand in hands.values():
+        await hand.set_power(False)
+    lights = open_lifx("lifx", "", {"poll_ms": 200}, fixtures, folder, RealClock())
+
+    def shown(fixture: str) -> Shown:
+        devices = _get(f"{url}/api/devices")["devices"]
+        assert isinstance(devices, list)
+        lamp = next(device for device in devices if device["serial"] == serials[fixture])
+        on = lamp["power_level"] > 0
+        return Shown(on, lamp["color"]["brightness"] / 655.35 if on else 0.0, 1e6 / lamp["color"]["kelvin"])
+
+    yield Backend("lifx", lights, shown)
+    await lights.close()
+    for hand in hands.values():
+        await hand.connection.close()
 
 
 def npm_folder() -> Path:

@@ -13,7 +13,7 @@ from controller.core.envelope import Authority
 from hardware.sim.bridge_child import BridgeChild
 from hardware.sim.wish_desk import WishDesk
 
-KINDS = ["direct", "http", "https", "npm", "zigbee", "sacn"]
+KINDS = ["direct", "http", "https", "npm", "zigbee", "sacn", "lifx"]
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +31,11 @@ def npm_url() -> Iterator[str]:
     yield from devices.npm_bridge()
 
 
+@pytest.fixture(scope="module")
+def lifx_place() -> Iterator[tuple[int, str]]:
+    yield from devices.lifx_emulator()
+
+
 @pytest.fixture(params=KINDS)
 async def backend(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[devices.Backend]:
     match request.param:
@@ -42,6 +47,8 @@ async def backend(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
             context = devices.hue_backend(request.getfixturevalue("https_bridge"), tmp_path)
         case "zigbee":
             context = devices.zigbee_backend(tmp_path)
+        case "lifx":
+            context = devices.lifx_backend(request.getfixturevalue("lifx_place"), tmp_path)
         case "sacn":
             context = devices.sacn_backend(tmp_path)
         case _:
