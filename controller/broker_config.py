@@ -51,14 +51,18 @@ class BrokerTls:
 
 @dataclass(frozen=True, slots=True)
 class BrokerPlan:
-    """What the site wants of its broker. Mosquitto keeps what it must not lose in ``state_folder``."""
+    """What the site wants of its broker.
+
+    Mosquitto keeps what must survive a kill in ``state_folder``: in memory (``/run``), because it writes
+    it at every change, and a disk's wait would be every message's wait.
+    """
 
     rooms: tuple[str, ...]
     host: str = "127.0.0.1"
     port: int = 1883
     tls: BrokerTls | None = None
     light_prefixes: tuple[str, ...] = ()
-    state_folder: str = "/var/lib/mosquitto"
+    state_folder: str = "/run/mosquitto"
     run_as: str | None = None
 
 

@@ -28,7 +28,7 @@ REPLY = "stillroom/garden/reply"
 STATE = "stillroom/garden/state"
 
 
-AWAY_S: tuple[float, ...] = (0.0, 0.3, 0.0, 0.8, 0.0)
+AWAY_S: tuple[float, ...] = (0.0, 0.5, 0.7, 0.9, 0.0)
 if os.environ.get("STILLROOM_LONG_OUTAGES"):  # the whole of it takes minutes
     AWAY_S = (*(0.2,) * 17, 2.0, 8.0, 60.0)
 
