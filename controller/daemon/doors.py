@@ -1,4 +1,4 @@
-"""The rooms' doors: the tablets' web app, MQTT with its broker. One that cannot open is said; rooms run on."""
+"""The rooms' doors: the tablets' web app, MQTT with its broker. One that cannot open is said."""
 
 import asyncio
 import socket
@@ -8,6 +8,7 @@ from pathlib import Path
 import structlog
 
 from controller.api import Rooms
+from controller.bookings import Bookings
 from controller.daemon.options import RunOptions
 from controller.daemon.rooms import SiteParts
 from controller.errors import StillroomError, UserError
@@ -97,6 +98,7 @@ class Doors:
         screens: Mapping[str, PromptScreen],
         health: Callable[[], tuple[str, ...]],
         report: Callable[[str, str | None], None],
+        calendar: Bookings,
     ) -> None:
         """Open every door; returns once the web app listens.
 
@@ -106,7 +108,7 @@ class Doors:
         links = {room: self._link(room) for room in rooms}
         api = MqttApi(links, rooms, self._shared.clock, report=report)
         group.create_task(api.run() if self._broker is None else self._run_with(self._broker, api, report))
-        group.create_task(self._serve_web(rooms, screens, health))
+        group.create_task(self._serve_web(rooms, screens, health, calendar))
         await self._served.wait()
 
     async def _run_with(
@@ -133,7 +135,11 @@ class Doors:
             group.create_task(api.run())
 
     async def _serve_web(
-        self, rooms: Rooms, screens: Mapping[str, PromptScreen], health: Callable[[], tuple[str, ...]]
+        self,
+        rooms: Rooms,
+        screens: Mapping[str, PromptScreen],
+        health: Callable[[], tuple[str, ...]],
+        calendar: Bookings,
     ) -> None:
         web, resolve = self._loaded.site.web, self._loaded.resolve
         tls = None
@@ -147,6 +153,7 @@ class Doors:
             screens=screens,
             secure=tls is not None,
             addresses=lambda: (self.address,),
+            calendar=calendar,
         )
         port = self._options.port if self._options.port is not None else web.port
         await serve(app, web.host, port, tls=tls, started=self._listening)

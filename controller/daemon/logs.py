@@ -1,4 +1,4 @@
-"""Logs: fields, one JSON object a line in a file, short lines on a terminal. Nothing of the client is ever logged."""
+"""Logs: one JSON object a line in a file, short lines on a terminal. Nothing of the client is ever logged."""
 
 import logging
 import sys

@@ -9,7 +9,7 @@ DEMO_SITE = Path(__file__).parents[2] / "profiles" / "library" / "demo-site.yaml
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """``stillroom run``'s options. ``None`` for a port is the site file's. ``render``: make missing pieces."""
+    """``stillroom run``'s options. A port of None is the site file's. ``render``: make missing pieces."""
 
     data: Path
     site: Path = DEMO_SITE

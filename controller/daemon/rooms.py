@@ -1,7 +1,7 @@
 """Builds the site's rooms: each with its lamps, player, journal, desk and conductor.
 
-Everything that can be away (bridge, sound device, broker) is opened without waiting for it: a part that is not
-well is shown, and the rest of the room runs.
+Everything that can be away (bridge, sound device, broker) is opened without waiting for it: a part that is
+not well is shown, and the rest of the room runs.
 """
 
 from collections.abc import Sequence

@@ -126,7 +126,7 @@ class Daemon:
                     await opened.room.recover()
                     group.create_task(opened.player.run(opened.room.on_player))
                     group.create_task(opened.room.run())
-                await doors.open(group, rooms, screens, self._health, self._mqtt_health)
+                await doors.open(group, rooms, screens, self._health, self._mqtt_health, bookings)
                 await bookings.open()
                 group.create_task(bookings.run())
                 for problem in problems:
@@ -141,9 +141,9 @@ class Daemon:
                 # While their links still stand: without them nobody can tell a player to fade out and end.
                 for opened in self._rooms.values():
                     await opened.player.close(stop_player=True)
-                raise _StopError
+                _leave()
         except* _StopError:
-            pass
+            log.info("stopped", by_person=self._ended_by_person)
         finally:
             await bookings.close()
             await self._close()
@@ -206,3 +206,7 @@ class Daemon:
 
 class _StopError(Exception):
     """Ends the daemon's task group."""
+
+
+def _leave() -> None:
+    raise _StopError

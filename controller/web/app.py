@@ -15,6 +15,7 @@ from controller.api import Rooms
 from controller.core.snapshot import Ribbon, Snapshot
 from controller.ports import Clock
 from controller.web.access import Access
+from controller.web.booking_calls import Calendar, booking_calls
 from controller.web.context import WebContext
 from controller.web.guard import Guard
 from controller.web.lists import list_calls
@@ -30,7 +31,7 @@ STATIC_DIR: Final = Path(__file__).parent / "static"
 API_VERSION: Final = "1"
 
 
-def create_app(
+def create_app(  # noqa: PLR0913 - the composition root names each part
     rooms: Rooms,
     access: Access,
     health: Callable[[], tuple[str, ...]],
@@ -40,16 +41,18 @@ def create_app(
     secure: bool = False,
     origins: tuple[str, ...] = (),
     addresses: Callable[[], tuple[str, ...]] = tuple,
+    calendar: Calendar | None = None,
 ) -> FastAPI:
     """Return the app that serves these rooms.
 
     ``health`` gives the reasons why something is not well. ``screens`` are the clients' displays, one for
     each room: give them to the rooms as a prompt port; without, the displays stay empty. ``secure``: it is
     served under TLS. ``origins``: further origins its pages may have. ``addresses``: where tablets find it.
+    ``calendar``: the site's bookings, if it takes any.
     """
     live = {room_id: LiveRoom(room, clock) for room_id, room in rooms.items()}
     shown = {room_id: (screens or {}).get(room_id) or PromptScreen(clock) for room_id in rooms}
-    context = WebContext(rooms, access, health, clock, live, shown, secure, origins, addresses)
+    context = WebContext(rooms, access, health, clock, live, shown, secure, origins, addresses, calendar)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -69,7 +72,7 @@ def create_app(
         lifespan=lifespan,
     )
     app.add_middleware(Guard, origins=origins, secure=secure)
-    for routes in (pairing_calls, room_calls, list_calls, socket_calls, page_calls):
+    for routes in (pairing_calls, room_calls, list_calls, booking_calls, socket_calls, page_calls):
         app.include_router(routes(context))
     app.mount("/static", StaticFiles(directory=STATIC_DIR), name="static")
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]

@@ -5,7 +5,7 @@ It must never hold a driver or decide anything about a session.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from fastapi import HTTPException, Request
 from starlette.datastructures import Headers
@@ -16,6 +16,9 @@ from controller.ports import Clock
 from controller.web.access import Access, Grant, Power
 from controller.web.live import LiveRoom
 from controller.web.screens import PromptScreens
+
+if TYPE_CHECKING:
+    from controller.web.booking_calls import Calendar
 
 COOKIE: Final = "stillroom"
 SECURE_COOKIE: Final = "__Host-stillroom"
@@ -39,6 +42,7 @@ class WebContext:
     secure: bool = False
     origins: tuple[str, ...] = ()
     addresses: Callable[[], tuple[str, ...]] = field(default=tuple)
+    calendar: "Calendar | None" = None
 
     @property
     def cookie(self) -> str:
