@@ -39,6 +39,7 @@ class Chain:
         """Begin at nothing and come up in five seconds: its device is back."""
         self._return = Fade(0.0)
         self._return.move(1.0, RETURN_FADE_FRAMES)
+        self._limiter.forget()
 
     def process(self, block: Block) -> Block:
         """Return what the device gets; valid until the next call."""

@@ -223,7 +223,8 @@ class PlayerProcess:
             (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
             (os.POSIX_SPAWN_OPEN, 2, output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
         ]
-        environment = {**os.environ, **self._config.environment}
+        # One thread of OpenBLAS: more would only be started, at normal priority, and wait.
+        environment = {"OPENBLAS_NUM_THREADS": "1", **os.environ, **self._config.environment}
         self._children.add(
             os.posix_spawn(sys.executable, arguments, environment, file_actions=actions, setsid=True)
         )

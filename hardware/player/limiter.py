@@ -82,6 +82,12 @@ class Limiter:
         self._edge, self._held_gain = edge, gain
         self._held[:] = fresh
 
+    def forget(self) -> None:
+        """Drop what it holds back, for a fresh start at nothing."""
+        self._held[:] = 0.0
+        self._tail[:] = 0.0
+        self._held_gain = self._edge = 1.0
+
     def take_peak(self) -> float:
         """Return the largest sample that left it since the last call (0 to 1)."""
         peak, self._peak = self._peak, 0.0

@@ -118,9 +118,9 @@ class Outlet:
 
     def play(self, block: Block) -> None:
         """Play 512 frames; returns when the device, or the clock in its place, has taken them."""
-        out = self.chain.process(block)
         if self._found is not None:
             self._take_found()
+        out = self.chain.process(block)
         if self._stream is None:
             self._pace.wait_for(len(block))
             return
