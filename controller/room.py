@@ -222,7 +222,7 @@ class Room:
         self._observe(r.FaultRaised(part, message))
 
     def faults(self) -> tuple[str, ...]:
-        """What is not well now, one line each. A machine without a sound device is said, but is no failure."""
+        """What is not well now, one line each; a machine without a sound device is no failure."""
         return tuple(
             f"{self.room_id}: {fault.part}: {fault.message}"
             for fault in self._faults.values()

@@ -1,4 +1,4 @@
-"""Chooses tracks for the conductor from the pools, by ``playlists.sequencing``. It plays nothing, never waits."""
+"""Chooses tracks for the conductor from the pools, by ``playlists.sequencing``. It plays nothing."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from playlists.sequencing import Exclusions, Played, Wish, curve_for, plan_phase
 
 @dataclass(frozen=True, slots=True)
 class PoolChooser:
-    """Fulfils ``controller.conductor.Chooser``; asks for the pools anew each time: pieces may be coming in."""
+    """Fulfils ``controller.conductor.Chooser``; asks for the pools each time: pieces may be coming in."""
 
     current_pools: Callable[[], Pools]
 
