@@ -188,6 +188,7 @@ class Bookings:
         if self._scheduler is None:
             loop = asyncio.get_running_loop()
             self._scheduler = await asyncio.to_thread(self._open, loop)
+            self._say(self._notice)
 
     def _open(self, loop: asyncio.AbstractEventLoop) -> _Scheduler:
         try:

@@ -243,7 +243,7 @@ async def show_rooms(rooms: Rooms, info: TerminalInfo, clock: Clock, console: Co
 
     If the terminal goes away (a closed pipe or window) it returns: the rooms go on unseen.
     """
-    show = _show_live if console.is_terminal else _show_plain
+    show = _show_live if console.is_terminal and not console.is_dumb_terminal else _show_plain
     # rich turns a broken pipe into SystemExit; a reader who left must not end a session.
     with suppress(OSError, SystemExit):
         await show(rooms, info, clock, console)

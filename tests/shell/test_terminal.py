@@ -221,10 +221,19 @@ async def test_without_a_terminal_lines_come_at_changes_and_now_and_then() -> No
     assert [" held" in line for line in lines[2:]] == [False, True, True, True]
 
 
+async def test_a_terminal_that_can_only_print_gets_lines() -> None:
+    file = io.StringIO()
+    await watched(Console(file=file, force_terminal=True, _environ={"TERM": "dumb"}), (), 1_000)
+    assert file.getvalue().startswith("tablet http://192.0.2.7:8080 PIN 493028")
+
+
 async def test_on_a_terminal_the_panel_is_drawn_anew() -> None:
     file = io.StringIO()
     later = replace(ROOM, session=replace(SESSION, session_ms=999_000))
-    console = Console(file=file, force_terminal=True, width=100, height=40, color_system=None)
+    terminal = {"TERM": "xterm-256color"}
+    console = Console(
+        file=file, force_terminal=True, width=100, height=40, color_system=None, _environ=terminal
+    )
     await watched(console, ((1_000, later),), 3_000)
     assert "12:34 of" in file.getvalue()
     assert "16:39 of" in file.getvalue()
@@ -244,7 +253,7 @@ class ClosedPipe(io.StringIO):
 async def test_a_reader_that_left_ends_the_showing_and_nothing_else() -> None:
     rooms = cast("Rooms", {"garden": cast("RoomApi", OneRoom())})
     for terminal in (False, True):
-        console = Console(file=ClosedPipe(), force_terminal=terminal)
+        console = Console(file=ClosedPipe(), force_terminal=terminal, _environ={"TERM": "xterm-256color"})
         console.on_broken_pipe = _exit  # type: ignore[method-assign]  # rich also redirects the real stdout
         await asyncio.wait_for(show_rooms(rooms, INFO, ManualClock(1), console), 5)
 
