@@ -104,6 +104,7 @@ class LaneRunner:
         self._held: dict[FixtureId, tuple[LampCommand, float]] = {}
         self._superseded: set[FixtureId] = set()
         self._busy: set[FixtureId] = set()
+        self._touched: set[FixtureId] = set()
         self._missing: set[FixtureId] = set()
         self._rests: dict[FixtureId, Patience] = {}
         self._patience = Patience(200.0, 1_000.0)
@@ -160,7 +161,9 @@ class LaneRunner:
             return self._probe() if self._in_flight == 0 else None
         batch = self._next_batch(now)
         if batch is not None:
-            self._busy.update(command.fixture for command in batch.commands)
+            names = {command.fixture for command in batch.commands}
+            self._busy |= names
+            self._touched |= names
             return self._deliver(batch)
         if self._in_flight:
             return None
@@ -284,6 +287,7 @@ class LaneRunner:
 
     async def _probe(self) -> None:
         was_away = self._away
+        self._touched = set(self._busy)
         try:
             reports = await self._sender.probe()
         except DeviceError as fault:
@@ -302,8 +306,10 @@ class LaneRunner:
         for fixture in back:
             self._rests.pop(fixture, None)
         self._poll_due_ms = self._now() + (min(POLL_MISSING_MS, self._poll_ms) if missing else self._poll_ms)
-        if reports:
-            self._desk().observed(reports)
+        # What was commanded while the poll was under way may have been read before or after: it says nothing.
+        news = [report for report in reports if report.fixture not in self._touched]
+        if news:
+            self._desk().observed(news)
         # Whoever missed something while its bridge or its own mains was away is asked for anew.
         self._room.wake(self._fixtures if was_away else back, Authority.SCORE)
 

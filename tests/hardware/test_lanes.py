@@ -313,6 +313,21 @@ async def test_polls_are_few_when_idle_and_give_way_when_busy() -> None:
         assert len(b.desk.reports) >= 13
 
 
+async def test_a_poll_says_nothing_of_a_lamp_that_was_commanded_meanwhile() -> None:
+    async with bench(latency_ms=300) as b:
+        await b.pass_ms(3_100)
+        b.desk.reports.clear()
+        for _ in range(50):
+            if b.sender.in_flight:
+                break
+            await b.pass_ms(50)
+        b.wish(LAMPS[0], 30, Authority.THERAPIST)
+        await b.pass_ms(600)
+        assert [report.fixture for report in b.desk.reports[0]] == list(LAMPS[1:])
+        await b.pass_ms(5_000)
+        assert [report.fixture for report in b.desk.reports[-1]] == list(LAMPS)
+
+
 async def test_chores_are_done_when_nothing_else_is() -> None:
     done: list[int] = []
     async with bench() as b:
