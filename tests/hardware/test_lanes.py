@@ -188,6 +188,22 @@ async def test_the_therapist_never_waits_for_the_score() -> None:
             assert LAMPS[7] in b.sender.lamps_in_flight
 
 
+async def test_on_a_slow_bridge_the_score_leaves_a_place_and_no_lamp_is_commanded_twice_at_once() -> None:
+    async with bench(latency_ms=700) as b:
+        for lamp in LAMPS[:4]:
+            b.wish(lamp, 20, Authority.SCORE)
+        await b.pass_ms(400)
+        assert b.sender.in_flight == 1
+        b.wish(LAMPS[7], 30, Authority.THERAPIST)
+        await b.pass_ms(300)
+        b.wish(LAMPS[7], 40, Authority.THERAPIST)
+        await b.pass_ms(6_000)
+        assert [c.transition.look.percent for c in b.desk.done if c.fixture == LAMPS[7]] == pytest.approx(
+            [30, 40]
+        )
+        assert b.sender.most_in_flight == 2
+
+
 async def test_one_group_command_for_a_look_that_fits_a_group() -> None:
     group = LampGroup("3", frozenset(LAMPS[:6]))
     async with bench(known_groups=(group,)) as b:
