@@ -28,6 +28,7 @@ from hardware.prompt_device import (
 )
 from hardware.prompt_screen import Backlight, PageScreen, TerminalScreen
 from hardware.prompt_voice import Voice
+from hardware.sim.mqtt_bus import MemoryBus, MemoryLink
 from hardware.sim.prompt_device import SimPromptDevice, SimScreen
 
 CLIENT, ACK = "stillroom/garden/prompt/client", "stillroom/garden/prompt/ack"
@@ -63,6 +64,20 @@ async def test_a_prompt_is_shown_spoken_and_acknowledged_once(kind: str, tmp_pat
     first = [result for key, result in acks(room) if key == "p-1"]
     assert first[0] == "shown"
     assert first[-1] == "spoken"
+
+
+async def test_on_a_virtual_clock_it_takes_its_time_and_no_real_time() -> None:
+    clock = ManualClock(1_000_000)
+    bus = MemoryBus(clock)
+    link, room = MemoryLink(bus, clock), MemoryLink(bus, clock)
+    device = SimPromptDevice(link, "garden", clock)
+    heard: list[tuple[int, str]] = []
+    room.subscribe(ACK, lambda message: heard.append((clock.now_ms(), json.loads(message.payload)["result"])))
+    async with running(link.run, room.run, device.run):
+        await clock.settle()
+        room.publish(CLIENT, prompt("p-1", "one two three").encode(), qos=1)
+        await clock.run_until(1_060_000)
+    assert heard == [(1_000_000, "shown"), (1_001_200, "spoken")]
 
 
 async def test_it_survives_the_broker_and_itself_without_showing_twice(tmp_path: Path) -> None:
