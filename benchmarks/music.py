@@ -28,8 +28,8 @@ from hardware.player.client import PlayerConfig, PlayerProcess
 RATE = 48_000
 FRAME_BYTES = 8
 FADE_S = 4
-NOISE_S, TONE_S = 14, 40
-SKIP_AT_S, END_AT_S = 26.0, 33.0
+NOISE_S, TONE_S = 21, 40  # MPD does not crossfade pieces under 20 s
+SKIP_AT_S, END_AT_S = 28.5, 34.0
 CPU_FROM_S, CPU_TO_S = 4.0, 22.0
 DROPS = 24
 TARGETS = {"cpu_ratio": 2.0, "dip_db": 0.1, "skip_step_dbfs": -60.0, "volume_p99_ms": 80.0, "underruns": 0}
@@ -117,7 +117,7 @@ def write_music(folder: Path) -> list[Path]:
     paths = []
     for name, sound in sounds.items():
         paths.append(folder / f"{name}.flac")
-        soundfile.write(paths[-1], sound, RATE, subtype="PCM_24")
+        soundfile.write(paths[-1], sound, RATE, subtype="PCM_16")
     return paths
 
 
@@ -142,7 +142,7 @@ class Mpd:
         config = folder / "mpd.conf"
         config.write_text(
             f'music_directory "{music}"\ndb_file "{folder}/mpd.db"\nstate_file "{folder}/mpd.state"\n'
-            f'bind_to_address "{self._socket}"\naudio_output_format "{RATE}:f:2"\n'
+            f'bind_to_address "{self._socket}"\n'
             f'log_file "{folder}/mpd.log"\n'
             f'audio_output {{\n type "pulse"\n name "theirs"\n server "{server}"\n sink "theirs"\n}}\n'
         )
@@ -175,7 +175,7 @@ def dip_db(sound: Sound) -> float:
     """How far the level sinks in the first crossfade (noise into noise), dB."""
     first = int(np.flatnonzero(np.abs(sound[:, 0]) > 0.01)[0])
     levels = []
-    for at in np.arange(5.0, 17.0, 0.25):
+    for at in np.arange(12.0, NOISE_S, 0.25):
         part = sound[first + round(at * RATE) : first + round((at + 1) * RATE)].astype(np.float64)
         levels.append(10 * np.log10(np.mean(part**2)))
     return float(np.median(levels) - min(levels))
@@ -253,7 +253,7 @@ async def measure(folder: Path, sinks: Sinks, music: list[Path]) -> dict[str, fl
 
 
 async def compare(player: PlayerProcess, mpd: Mpd | None, items: list[PlayItem]) -> dict[str, float | bool]:
-    """Play the four pieces on both, skip in the third, and take what the kernel counts."""
+    """Play noise into noise on both, go to a tone, skip from it to another, and take what the kernel counts."""
     begun = time.monotonic()
     pids = {"ours": player.pid or 0, **({"mpd": mpd.process.pid} if mpd is not None else {})}
     await asyncio.sleep(CPU_FROM_S)
@@ -265,6 +265,9 @@ async def compare(player: PlayerProcess, mpd: Mpd | None, items: list[PlayItem])
     for name, pid in pids.items():
         figures[f"{name}_cpu_percent"] = round(100 * (cpu_s(pid) - before[name]) / took, 2)
         figures[f"{name}_memory_mb"] = round(memory_mb(pid), 1)
+    player.send(CrossfadeTo(items[2], FADE_S * 1000))
+    if mpd is not None:
+        await asyncio.to_thread(mpd.rule, "play", "3")
     await asyncio.sleep(max(0.0, SKIP_AT_S - (time.monotonic() - begun)))
     figures["ours_skipped_at"] = time.monotonic()
     player.send(CrossfadeTo(items[3], FADE_S * 1000))

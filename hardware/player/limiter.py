@@ -58,6 +58,7 @@ class Limiter:
         self._held_gain = 1.0
         self._edge = 1.0
         self._tail = np.zeros((TAPS, CHANNELS), dtype=np.float32)
+        self._tail_calm = True
         self._line = np.linspace(0.0, 1.0, SEGMENT + 1)[1:]
         self._peak = 0.0
 
@@ -68,8 +69,22 @@ class Limiter:
 
     def process(self, block: Block, out: Block) -> None:
         """Write the limited sound of 256 frames ago to ``out``. Lengths: the same multiple of 256."""
+        if self._pass_on(block, out):
+            return
         for start in range(0, len(block), SEGMENT):
             self._segment(block[start : start + SEGMENT], out[start : start + SEGMENT])
+
+    def _pass_on(self, block: Block, out: Block) -> bool:
+        """Delay a block that is too quiet to need more, in one go; False if it may need more."""
+        largest = max(float(block.max()), -float(block.min()))
+        if largest > self._calm or self._edge != 1.0 or self._held_gain != 1.0 or not self._tail_calm:
+            return False
+        out[:SEGMENT] = self._held
+        out[SEGMENT:] = block[:-SEGMENT]
+        self._held[:] = block[-SEGMENT:]
+        self._tail[:] = block[-TAPS:]
+        self._peak = max(self._peak, largest)
+        return True
 
     def _segment(self, fresh: Block, out: Block) -> None:
         gain = self._gain_for(fresh)
@@ -86,6 +101,7 @@ class Limiter:
         """Drop what it holds back, for a fresh start at nothing."""
         self._held[:] = 0.0
         self._tail[:] = 0.0
+        self._tail_calm = True
         self._held_gain = self._edge = 1.0
 
     def take_peak(self) -> float:
@@ -95,10 +111,8 @@ class Limiter:
 
     def _gain_for(self, fresh: Block) -> float:
         largest = float(np.abs(fresh).max())
-        if largest <= self._calm and float(np.abs(self._tail).max()) <= self._calm:
-            peak = 0.0
-        else:
-            peak = true_peak(np.concatenate((self._tail, fresh)))
-        self._tail[:] = fresh[-TAPS:]
+        calm = largest <= self._calm
+        peak = 0.0 if calm and self._tail_calm else true_peak(np.concatenate((self._tail, fresh)))
+        self._tail[:], self._tail_calm = fresh[-TAPS:], calm
         self._peak = max(self._peak, min(largest, self._ceiling))
         return 1.0 if peak <= self._ceiling else self._ceiling / peak

@@ -19,6 +19,10 @@ _SHELF: Final = (
 _HIGH_PASS: Final = ((1.0, -2.0, 1.0), (-1.99004745483398, 0.99007225036621))
 """BS.1770-4 tables 1 and 2, for 48 kHz: (b0, b1, b2), (a1, a2)."""
 _PIECE: Final = 64
+K_MOST_DB: Final = 4.1
+"""The most that K-weighting raises any frequency."""
+CALM_BLOCKS: Final = 8
+"""How many blocks that cannot reach the ceiling are kept to be measured in one go (85 ms)."""
 _SHORT_TERM: Final = round(3.0 * RATE / BLOCK)
 _MOMENTARY: Final = round(0.4 * RATE / BLOCK)
 _INSTANT: Final = round(0.1 * RATE / BLOCK)
@@ -79,11 +83,13 @@ class LoudnessMeter:
         self._powers = np.zeros(_SHORT_TERM)
         self._at = 0
 
-    def measure(self, block: Block) -> None:
-        """Take in one more block."""
-        weighted = self._filter.process(block).ravel()
-        self._at = (self._at + 1) % _SHORT_TERM
-        self._powers[self._at] = float(np.dot(weighted, weighted)) / BLOCK
+    def measure(self, blocks: Block) -> None:
+        """Take in one more block, or some at once (which costs less)."""
+        weighted = self._filter.process(blocks)
+        per_block = weighted.reshape(len(blocks) // BLOCK, -1)
+        for power in np.einsum("ij,ij->i", per_block, per_block) / BLOCK:
+            self._at = (self._at + 1) % _SHORT_TERM
+            self._powers[self._at] = power
 
     def _last(self, blocks: int) -> float:
         first = self._at - blocks + 1
@@ -150,6 +156,9 @@ class Governor:
         self.ceiling_lufs = ceiling_lufs
         self.meter = LoudnessMeter()
         self._db = 0.0
+        self._calm_energy = 10.0 ** ((ceiling_lufs + 0.691 - K_MOST_DB) / 10.0) * BLOCK
+        self._calm_blocks = np.zeros((CALM_BLOCKS * BLOCK, CHANNELS), dtype=np.float32)
+        self._calm_count = 0
         self._line = np.linspace(0.0, 1.0, BLOCK + 1)[1:]
 
     @property
@@ -157,8 +166,28 @@ class Governor:
         """How much it takes off now, dB (0 or less)."""
         return self._db
 
+    def _stays_under(self, block: Block) -> bool:
+        """Whether a block cannot reach the ceiling however it is weighted; if so it is measured later."""
+        flat = block.ravel()
+        if float(np.dot(flat, flat)) >= self._calm_energy:
+            return False
+        at = self._calm_count * BLOCK
+        self._calm_blocks[at : at + BLOCK] = block
+        self._calm_count += 1
+        if self._calm_count == CALM_BLOCKS:
+            self._measure_kept()
+        return True
+
+    def _measure_kept(self) -> None:
+        if self._calm_count:
+            self.meter.measure(self._calm_blocks[: self._calm_count * BLOCK])
+            self._calm_count = 0
+
     def process(self, block: Block) -> None:
         """Measure a block of 512 frames and lower it in place if it must be."""
+        if self._db == 0.0 and self._stays_under(block):
+            return
+        self._measure_kept()
         self.meter.measure(block)
         meter = self.meter
         loud = max(meter.momentary, meter.instant - self.INSTANT_LEAVE_DB, meter.latest - self.BLOCK_LEAVE_DB)
