@@ -198,7 +198,8 @@ class DeskLamp:
             again_ms = plan.next_at_ms if approval.again_ms is None else approval.again_ms
             self.due_ms = max(again_ms, soonest)
             return None
-        self.due_ms = max(plan.next_at_ms, approval.model.end_ms, soonest)
+        stretched = approval.transition.duration_ms > plan.duration_ms
+        self.due_ms = max(approval.model.end_ms if stretched else plan.next_at_ms, soonest)
         if approval.again_ms is not None:
             self.due_ms = max(approval.again_ms, soonest)
         self.belief = commanded(self.belief, approval, now_ms)
@@ -285,14 +286,14 @@ class DeskLamp:
 
     def _runs_right(self, old: Curve, new: Curve, now_ms: int) -> bool:
         """Say whether its running transition was planned for what the new curve says as well."""
-        end_ms = self.belief.model.end_ms
-        if self.due_ms is None or end_ms <= now_ms:
+        if self.due_ms is None or self.belief.model.end_ms <= now_ms:
             return False
+        end_ms = max(min(self.belief.model.end_ms, self.due_ms), now_ms)
         for at_ms in (now_ms, (now_ms + end_ms) // 2, end_ms):
             a, b = old.look_at(at_ms), new.look_at(at_ms)
             if abs(a.lstar - b.lstar) > 0.02 or a.colour != b.colour:
                 return False
-        self.due_ms = min(self.due_ms, max(end_ms, now_ms))
+        self.due_ms = end_ms
         return True
 
     def _guess(self, now_ms: int) -> None:

@@ -28,6 +28,8 @@ class PoolChooser:
             exclusions=Exclusions(frozenset(request.excluded_pools), frozenset(request.excluded_tracks)),
             crossfade_ms=request.crossfade_ms,
             unbroken=request.unbroken,
+            # On a hold nothing audible is repeated: the pool is played out, then the bed carries.
+            repeats=request.remaining_ms is not None,
             pool_id=request.pool,
         )
         history = [Played(track_id, _artist(pools, track_id)) for track_id in request.history]

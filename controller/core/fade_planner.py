@@ -3,9 +3,10 @@
 Theory of operation. A lamp runs a transition evenly in luminance; a curve runs evenly in L* between its
 knots. So a transition is a chord under a bent line, and it errs most where the two slopes are equal
 (``chord_error``). Following, the planner takes from the live level the longest chord that stays inside the
-tolerance, ends it where the curve meets a brightness the lamp can be told exactly, and asks to be called
-again there. Away from the curve (an outage, a hand on the switch, a lamp back at 100 %) it goes towards it in
-one direction at the speed its authority allows, and then follows.
+tolerance and asks to be called again at its end. Where that lies between two levels the lamp can be told,
+the lamp is sent to the level beyond and taken over on its way. Away from the curve (an outage, a hand on
+the switch, a lamp back at 100 %) it goes towards it in one direction at the speed its authority allows, and
+then follows.
 
 A long chord never stands in an override's way: a new transition takes over from the live level at once,
 and the level is known because it is modelled. It must never plan from a readback, and never count on being
@@ -20,10 +21,10 @@ from typing import Final
 from controller.core.curves import Curve
 from controller.core.envelope import RATE_MARGIN, Authority, Limits, colour_length, needed_ms, rates
 from controller.core.lamp_model import LampModel, LampTraits, look_at, luminance_at, shown
-from controller.core.light import Look, colour_distance_mired, mix_colours
+from controller.core.light import Colour, Look, Mired, Xy, as_xy, colour_distance_mired, mix_colours
 from controller.core.units import CIE_KAPPA, clamp, lerp, lstar_from_luminance, luminance_from_lstar
 
-CHORD_LSTAR: Final = 0.07
+CHORD_LSTAR: Final = 0.085
 """How far a chord may leave the curve; with timing it stays under the promised 0.1 L*."""
 START_LSTAR: Final = 0.03
 """How far from the curve a lamp may be and still be following it."""
@@ -35,6 +36,8 @@ CONVERGE_SHARE: Final = 0.2
 """A converging chord spans this share of (L* + 16), so that its dark end is not much faster than the rest."""
 SHORTEST_STEPS: Final = 10
 """A converging transition lasts at least this many of the lamp's time steps (1 s)."""
+MERGE_STEPS: Final = 5
+"""From a level it can be told to the curve beside it, and back for a hold, it takes this many (0.5 s)."""
 COLOUR_CHORD_STEPS: Final = 100
 """One that only waits for its colour lasts at most this many (10 s), so that brightness can follow."""
 SAMPLES: Final = 8
@@ -76,10 +79,8 @@ def plan_next(
             return plan
         authority = Authority.THERAPIST
     if knot_ms - now_ms <= limits.transition_step_ms:
-        # A corner nearer than a lamp can be timed: the score waits for it, a person does not.
-        if authority is Authority.SCORE:
-            return Plan(None, 0, knot_ms)
-        return _converge(model, curve, authority, limits, now_ms)
+        # A corner nearer than a lamp can be timed: go on from there.
+        return Plan(None, 0, knot_ms)
     if (good_ms := _good_until(model, curve, limits, now_ms, knot_ms)) > now_ms:
         return Plan(None, 0, good_ms)
     if on_curve(model, curve, limits, now_ms):
@@ -242,10 +243,13 @@ def _good_until(model: LampModel, curve: Curve, limits: Limits, now_ms: int, kno
     span = model.end_ms - now_ms
     points = {now_ms + span * i // SAMPLES for i in range(SAMPLES + 1)}
     points.update(curve.knots(now_ms, model.end_ms))
+    holds = abs(curve.look_at(now_ms).lstar - curve.look_at(knot_ms - 1).lstar) < 1e-6
     good_ms = now_ms
     for at_ms in sorted(points):
         wish, live = _wish(curve, at_ms, traits), look_at(model, at_ms)
-        near = _tolerance(curve, limits, at_ms, CHORD_LSTAR) + traits.half_step_lstar(wish.lstar)
+        near = _tolerance(curve, limits, at_ms, CHORD_LSTAR + START_LSTAR)
+        if holds and at_ms <= knot_ms and _same(model.target, shown(wish, traits)):
+            near += traits.half_step_lstar(wish.lstar)
         if abs(wish.lstar - live.lstar) > near:
             return good_ms
         if colour_distance_mired(wish.colour, live.colour) > COLOUR_MIRED:
@@ -258,33 +262,57 @@ def _follow(model: LampModel, curve: Curve, limits: Limits, now_ms: int, knot_ms
     """The longest chord from the live look along the way to the curve's next corner."""
     traits = model.traits
     live, wish, corner = look_at(model, now_ms), curve.look_at(now_ms), curve.look_at(knot_ms - 1)
-    end = shown(corner, traits) if corner.lstar >= traits.floor_lstar else corner
-    whole = corner.lstar - wish.lstar
-    tolerance = max(CHORD_LSTAR, abs(whole) / (knot_ms - now_ms) * limits.transition_step_ms)
-    target = _chord_end(live.lstar, end.lstar, tolerance, traits)
-    if traits.brightness_steps is not None:
-        off_at_start, off_at_end = abs(live.lstar - wish.lstar), abs(end.lstar - corner.lstar)
-        target = _told_end(
-            live.lstar, target, max(end.lstar, traits.floor_lstar), traits, off_at_start, off_at_end
-        )
-    if target == end.lstar or abs(whole) < 1e-6:
-        share = 1.0
+    span, whole = knot_ms - now_ms, corner.lstar - wish.lstar
+    soon = MERGE_STEPS * limits.transition_step_ms
+    if abs(whole) < 1e-6:
+        target = shown(_wish(curve, now_ms, traits), traits).lstar
+        length = span if abs(target - live.lstar) < 1e-6 else min(span, soon)
     else:
-        share = (target - wish.lstar) / whole
-        if not 0.0 < share <= 1.0:
-            share = (target - live.lstar) / (end.lstar - live.lstar)
-    if share <= 0.0:
-        # On its way to off and already at the floor: only its colour could still move.
-        if colour_distance_mired(live.colour, end.colour) <= COLOUR_MIRED:
+        tolerance = max(CHORD_LSTAR, abs(whole) / span * limits.transition_step_ms / 2.0)
+        target = _chord_end(live.lstar, corner.lstar, tolerance, traits)
+        share = clamp((target - wish.lstar) / whole, 0.0, 1.0)
+        if share <= 0.0 and corner.lstar < traits.floor_lstar:
+            # On its way to off and already at the floor.
             return Plan(None, 0, knot_ms)
-        share, target = 1.0, live.lstar
-    length = _in_steps((knot_ms - now_ms) * share, limits, nearest=True)
-    share = min(length / (knot_ms - now_ms), 1.0)
-    if traits.brightness_steps is None and share < 1.0:
+        length = round(span * share)
+        if abs(live.lstar - wish.lstar) > START_LSTAR:
+            length = min(length, soon)
+    length = _in_steps(length, limits, nearest=True)
+    share = min(length / span, 1.0)
+    if abs(whole) >= 1e-6:
         target = max(lerp(wish.lstar, corner.lstar, share), traits.floor_lstar)
     # From the curve, not from the live colour: whole mired would round a slow fade away each time.
     colour = mix_colours(wish.colour, corner.colour, share)
-    return Plan(shown(Look(target, colour), traits), length, now_ms + length)
+    return _aimed(live, Look(target, colour), length, traits, limits, now_ms)
+
+
+def _aimed(live: Look, goal: Look, length: int, traits: LampTraits, limits: Limits, now_ms: int) -> Plan:
+    """A transition that passes through ``goal`` after ``length`` ms.
+
+    A goal between two of the lamp's levels is passed through on the way to the level beyond, and the next
+    transition takes over there. Should that come late, the lamp stops less than one level too far.
+    """
+    told = shown(goal, traits)
+    start, end = luminance_from_lstar(live.lstar), luminance_from_lstar(goal.lstar)
+    steps = traits.brightness_steps
+    if steps is None or abs(told.lstar - goal.lstar) < 1e-6 or abs(end - start) < 1e-9:
+        return Plan(told, length, now_ms + length)
+    beyond = (ceil(end * steps) if end > start else floor(end * steps)) / steps
+    duration = length * (beyond - start) / (end - start)
+    if duration > limits.transition_max_ms or beyond < traits.floor_luminance:
+        return Plan(told, length, now_ms + length)
+    colour = _extended(live.colour, goal.colour, duration / length)
+    look = shown(Look(lstar_from_luminance(beyond), colour), traits)
+    return Plan(look, _in_steps(duration, limits, nearest=True), now_ms + length)
+
+
+def _extended(start: Colour, end: Colour, times: float) -> Colour:
+    """A colour that lies ``times`` as far from ``start`` as ``end`` does, within ordinary whites."""
+    if isinstance(start, Mired) and isinstance(end, Mired):
+        low, high = min(start.value, end.value, 153.0), max(start.value, end.value, 500.0)
+        return Mired(clamp(start.value + (end.value - start.value) * times, low, high))
+    a, b = as_xy(start), as_xy(end)
+    return Xy(clamp(a.x + (b.x - a.x) * times, 0.05, 0.74), clamp(a.y + (b.y - a.y) * times, 0.03, 0.8))
 
 
 def _chord_end(start: float, end: float, tolerance: float, traits: LampTraits) -> float:
@@ -300,28 +328,6 @@ def _chord_end(start: float, end: float, tolerance: float, traits: LampTraits) -
         else:
             far = middle
     return lerp(start, goal, near)
-
-
-def _told_end(
-    start: float, reached: float, goal: float, traits: LampTraits, off_at_start: float, off_at_end: float
-) -> float:
-    """Where a chord ends for a lamp that knows only so many levels: on one of them, at least the next.
-
-    A hold between two levels is shown by the nearer one. A chord from or to such a hold would carry that
-    error along for all its length, so it is made one level short, and the rest runs true.
-    """
-    steps = traits.brightness_steps or 1
-    first, last, final = (luminance_from_lstar(lstar) * steps for lstar in (start, reached, goal))
-    way = 1 if final > first else -1
-    following = floor(first + 1e-6) + 1 if way > 0 else ceil(first - 1e-6) - 1
-    told = floor(last + 1e-6) if way > 0 else ceil(last - 1e-6)
-    if reached == goal and off_at_end > START_LSTAR:
-        told = round(final) - way
-    if off_at_start > START_LSTAR:
-        told = following
-    told = max(told, following) if way > 0 else min(told, following)
-    lstar = lstar_from_luminance(max(told, 0) / steps)
-    return min(lstar, goal) if way > 0 else max(lstar, goal)
 
 
 def _converge(model: LampModel, curve: Curve, authority: Authority, limits: Limits, now_ms: int) -> Plan:

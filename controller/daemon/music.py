@@ -49,8 +49,10 @@ class MusicStock:
         """Read the pools again, with the pieces that have come in."""
         self._pools = self._load()
 
-    def prepare(self, pools: Collection[str], progress: Progress) -> None:
+    def prepare(self, pools: Collection[str], progress: Progress, *, unbroken: bool = False) -> None:
         """Make the bed and the missing pieces of these pools, measure the clinic's own music.
+
+        ``unbroken``: the half-hour pieces too; otherwise they are made with the rest.
 
         A pool of the clinic's own takes the place of a shipped one, whose pieces are then not needed.
 
@@ -61,8 +63,7 @@ class MusicStock:
         render_bed(self._pieces)
         own = {loaded.pool_id for loaded in self._pools if Path(loaded.file).parent != LIBRARY}
         if needed := set(pools) - own:
-            # The half-hour pieces can wait: they are made with the rest.
-            render_library(self._pieces, needed, progress, unbroken=False)
+            render_library(self._pieces, needed, progress, unbroken=unbroken)
         if self._folders:
             report = analyse(self._data, progress, folders=self._folders)
             self.problems = report.problems
@@ -86,6 +87,11 @@ class MusicStock:
             if process.returncode is None:
                 process.kill()
         await asyncio.to_thread(self.reload)
+
+
+def asks_unbroken(catalogue: Catalogue, profile: str) -> bool:
+    """Return whether a profile wants one unbroken piece somewhere."""
+    return any(phase.music.unbroken for phase in catalogue.profile(profile).phases)
 
 
 def pools_of_profile(catalogue: Catalogue, profile: str) -> frozenset[str]:

@@ -20,7 +20,7 @@ from controller.bookings import Booking, Bookings
 from controller.clock import RealClock
 from controller.daemon.doors import Doors, check_port
 from controller.daemon.lights import known_drivers
-from controller.daemon.music import MusicStock, pools_of_profile
+from controller.daemon.music import MusicStock, asks_unbroken, pools_of_profile
 from controller.daemon.options import RunOptions
 from controller.daemon.rooms import OpenRoom, SiteParts, open_room
 from controller.errors import UserError
@@ -64,9 +64,11 @@ class Daemon:
             folders = tuple(loaded.resolve(f) for room in loaded.site.rooms for f in room.music.folders)
             stock = await asyncio.to_thread(MusicStock, options.data, folders)
             needed: frozenset[str] = frozenset()
+            unbroken = False
             if options.profile is not None and options.render:
                 needed = pools_of_profile(catalogue, options.profile)
-            await asyncio.to_thread(stock.prepare, needed, self.progress)
+                unbroken = asks_unbroken(catalogue, options.profile)
+            await asyncio.to_thread(stock.prepare, needed, self.progress, unbroken=unbroken)
             journals = await self._open_journals([room.id for room in loaded.site.rooms], stack)
             clock = await self._open_clock(journals)
             shared = SiteParts(loaded.site, catalogue, stock, options.data, clock)

@@ -62,6 +62,14 @@ POWERS: Final[Mapping[Role, frozenset[Power]]] = {
     Role.DISPLAY: frozenset({Power.SHOW_PROMPTS}),
 }
 
+UNNAMED: Final[Mapping[Role, str]] = {
+    Role.THERAPIST: "tablet",
+    Role.DESIGNER: "desk",
+    Role.INSTALLER: "laptop",
+    Role.DISPLAY: "screen",
+}
+"""What a device is called that was given no name."""
+
 PAIRED_BY_PIN: Final = frozenset({Role.THERAPIST, Role.DESIGNER, Role.DISPLAY})
 """Roles the PIN gives. An installer can shut others out, so that takes the command line."""
 
@@ -319,7 +327,7 @@ class Access:
         grant = Grant(
             token_id=secrets.token_hex(6),
             role=role,
-            name=clean_name(name) or str(role),
+            name=clean_name(name) or UNNAMED[role],
             sha256=_hash(token),
             created_at_ms=self._clock.now_ms(),
         )

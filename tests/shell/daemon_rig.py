@@ -55,7 +55,8 @@ class Rig:
         import profiles
 
         demo = (Path(profiles.__file__).parent / "library" / "demo-site.yaml").read_text(encoding="utf-8")
-        demo = demo.replace("mqtt: {host: null}", mqtt).replace("\nmqtt:", "\n    music: {folders: [music]}\n\nmqtt:").replace("host: 0.0.0.0", "host: 127.0.0.1")
+        demo = demo.replace("mqtt: {host: null}", mqtt).replace("host: 0.0.0.0", "host: 127.0.0.1")
+        demo = demo.replace("\nmqtt:", "\n    music: {folders: [music]}\n\nmqtt:")
         (self.folder / "tiny.yaml").write_text(PROFILE, encoding="utf-8")
         site = self.folder / "stillroom.yaml"
         site.write_text(demo + "\nprofiles: [tiny.yaml]\n" + extra, encoding="utf-8")
@@ -85,7 +86,8 @@ class Rig:
         if not (self.folder / "music").exists():
             self.place_music()
         command = [sys.executable, "-m", "controller.cli", "run", f"--site={site}", f"--data={self.data}"]
-        command += [f"--port={self.port}", f"--mqtt-port={self.mqtt_port}", f"--speed={speed}", "--no-render", *arguments]
+        command += [f"--port={self.port}", f"--mqtt-port={self.mqtt_port}", f"--speed={speed}"]
+        command += ["--no-render", *arguments]
         if profile is not None:
             command.append(f"--profile={profile}")
         self.process = await asyncio.create_subprocess_exec(

@@ -4,6 +4,7 @@ import asyncio
 from types import TracebackType
 
 import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
 
 
 class Peer:
@@ -12,7 +13,7 @@ class Peer:
     def __init__(self, port: int) -> None:
         self._port = port
         self._messages: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
-        self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv311)
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv311)
 
     async def __aenter__(self) -> "Peer":
         return self
@@ -29,11 +30,14 @@ class Peer:
         subscribed = asyncio.Event()
 
         def on_message(_client: object, _data: object, message: mqtt.MQTTMessage) -> None:
-            loop.call_soon_threadsafe(self._messages.put_nowait, (message.topic, message.payload))
+            loop.call_soon_threadsafe(self._messages.put_nowait, (message.topic, bytes(message.payload)))
+
+        def on_subscribe(*_rest: object) -> None:
+            loop.call_soon_threadsafe(subscribed.set)
 
         self._client.on_message = on_message
         self._client.on_connect = lambda client, *_rest: client.subscribe(topic_filter, 1)
-        self._client.on_subscribe = lambda *_rest: loop.call_soon_threadsafe(subscribed.set)
+        self._client.on_subscribe = on_subscribe
         async with asyncio.timeout(15):
             while True:
                 try:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from uuid import uuid4
 
@@ -68,9 +68,12 @@ async def test_a_command_by_any_door_reaches_the_bridge_and_its_id_counts_once(r
         assert again["repeated"]
 
     url = f"ws://127.0.0.1:{rig.port}/api/v1/rooms/garden/live"
-    async with websockets.connect(url, additional_headers={"Authorization": f"Bearer {rig.token}"}) as socket:
+    headers = {"Authorization": f"Bearer {rig.token}"}
+    async with websockets.connect(url, additional_headers=headers) as socket:
         await socket.send(
-            json.dumps({"id": str(uuid4()), "command": "light", "zone": "path", "brightness": 33, "fade_s": 1})
+            json.dumps(
+                {"id": str(uuid4()), "command": "light", "zone": "path", "brightness": 33, "fade_s": 1}
+            )
         )
 
         async def path_at_33() -> bool:
@@ -122,8 +125,8 @@ async def test_a_killed_daemon_comes_back_into_its_session(rig: Rig) -> None:
 async def test_bridge_gone_and_broker_port_taken_leave_the_rest_running(rig: Rig) -> None:
     rig.write_site()
     site = rig.folder / "stillroom.yaml"
-    text = site.read_text().replace("{id: hue, driver: simulated-hue}", "{id: hue, driver: hue, address: '127.0.0.1:9'}")
-    site.write_text(text)
+    gone = "{id: hue, driver: hue, address: '127.0.0.1:9'}"
+    site.write_text(site.read_text().replace("{id: hue, driver: simulated-hue}", gone))
     taken = await asyncio.start_server(lambda _r, _w: None, "127.0.0.1", rig.mqtt_port)
     async with taken:
         await rig.start()
@@ -153,9 +156,11 @@ async def test_bridge_gone_and_broker_port_taken_leave_the_rest_running(rig: Rig
         (lambda text: text + "\nenvelop: {}\n", "envelop"),
     ],
 )
-async def test_a_bad_site_file_is_refused_with_file_line_and_key(rig: Rig, break_it: object, expected: str) -> None:
+async def test_a_bad_site_file_is_refused_with_file_line_and_key(
+    rig: Rig, break_it: Callable[[str], str], expected: str
+) -> None:
     site = rig.write_site()
-    site.write_text(break_it(site.read_text()))  # type: ignore[operator]
+    site.write_text(break_it(site.read_text()))
     with pytest.raises(AssertionError) as ended:
         await rig.start()
     assert rig.process is not None

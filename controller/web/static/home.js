@@ -3,7 +3,7 @@
 import { newId } from "/static/link.js";
 import "/static/ribbon.js";
 import { call } from "/static/shell.js";
-import { make, plain, t } from "/static/words.js";
+import { language, make, plain, t } from "/static/words.js";
 
 const $ = (id) => document.getElementById(id);
 const room = document.body.dataset.room;
@@ -19,6 +19,7 @@ async function choose(profile, button) {
   $("about").textContent = profile.reviewed ? profile.detail : `${profile.detail} · ${t("unreviewed: no clinic has signed it yet")}`;
   start.textContent = t("Start {name}", { name: profile.title });
   start.setAttribute("aria-disabled", String(!mayStart));
+  $("bookit")?.setAttribute("aria-disabled", "false");
   $("ribbon").hidden = false;
   try {
     const plan = await call(`${base}/ribbon?profile=${encodeURIComponent(profile.name)}`);
@@ -62,6 +63,40 @@ $("sheet").addEventListener("submit", async (event) => {
   }
 });
 
+async function bookings() {
+  if (!$("booked")) return;
+  const found = (await call("/api/v1/bookings")).filter((booking) => booking.room === room);
+  const line = (booking) => {
+    const time = new Date(booking.at).toLocaleString(language, { dateStyle: "medium", timeStyle: "short" });
+    const words = make("span", {}, `${time} · ${plain(booking.profile)}`);
+    if (!mayStart) return make("li", {}, words);
+    const cancel = make("button", { type: "button" }, t("Cancel"));
+    cancel.setAttribute("aria-label", t("Cancel the booking of {time}", { time }));
+    cancel.addEventListener("click", () => settle(call(`/api/v1/bookings/${encodeURIComponent(booking.booking_id)}`, { method: "DELETE" })));
+    return make("li", {}, words, cancel);
+  };
+  const none = () => make("li", { class: "dim" }, t("Nothing is booked."));
+  $("booked").replaceChildren(...(found.length ? found.map(line) : [none()]));
+}
+
+/** Wait for a change of the calendar, then show what is booked, or why not. */
+async function settle(change) {
+  try {
+    await change;
+    await bookings();
+    $("booksaid").textContent = "";
+  } catch (error) {
+    $("booksaid").textContent = error.message;
+  }
+}
+
+$("book")?.addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (!chosen) return;
+  const at = new Date(event.target.elements.at.value).toISOString();
+  settle(call("/api/v1/bookings", { method: "POST", body: { room, profile: chosen.name, at } }));
+});
+
 async function load() {
   try {
     const [state, profiles, pools] = await Promise.all([call(base), call(`/api/v1/profiles${query}`), call(`/api/v1/pools${query}`)]);
@@ -83,3 +118,4 @@ async function load() {
 }
 
 load();
+if ($("booked")) settle();

@@ -179,8 +179,9 @@ export class StillRibbon extends HTMLElement {
     const from = this.#session?.session_ms ?? 0;
     for (const phase of this.#ghost.phases) {
       if (phase.start_ms + phase.length_ms <= from) continue;
-      const box = this.#box(x, phase.start_ms, phase.length_ms);
-      svg.append(draw("rect", { class: "ghost", y: top, height: bottom - top, ...box }));
+      const at = x(phase.start_ms + phase.length_ms).toFixed(1);
+      const last = phase === this.#ghost.phases.at(-1);
+      svg.append(draw("path", { class: last ? "ghost end" : "ghost", d: `M${at},${top} V${bottom}` }));
     }
   }
 

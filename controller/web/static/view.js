@@ -13,6 +13,7 @@ function write(element, words) {
 
 /** How long an override lasts, in words. */
 function lasting(override, nowMs) {
+  if (override.scene) return t("{name} is on", { name: plain(override.scene) });
   if (override.scope === "minutes" && override.until_ms !== null) {
     return t("yours for {time}", { time: span(override.until_ms - nowMs) });
   }
@@ -23,6 +24,8 @@ function lasting(override, nowMs) {
 /** What of a zone or the music is the therapist's, in one line. */
 function held(overrides, nowMs) {
   if (overrides.length === 0) return "";
+  const scene = overrides.find((one) => one.scene);
+  if (scene) return lasting(scene, nowMs);
   const channels = overrides.map((one) => plain(one.channel.split(/[.:]/)[0])).join(", ");
   return `${channels}: ${lasting(overrides[0], nowMs)}`;
 }
