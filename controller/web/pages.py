@@ -86,7 +86,7 @@ def page_calls(context: WebContext) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
     pages = Pages(context)
 
-    more = {"chips": CHIPS, "books": context.calendar is not None}
+    books = context.calendar is not None
 
     def room_page(path: str, power: Power, template: str) -> None:
         async def show(request: Request, room: str) -> Response:
@@ -95,7 +95,9 @@ def page_calls(context: WebContext) -> APIRouter:
                 if found is None:
                     raise HTTPException(404, f"no room {room[:64]!r}")
                 title = found.snapshot().title
-                return pages.page(request, template, room=room, title=title, grant=grant, **more)
+                return pages.page(
+                    request, template, room=room, title=title, grant=grant, chips=CHIPS, books=books
+                )
 
             return pages.for_role(request, power, draw)
 

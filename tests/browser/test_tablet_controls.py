@@ -45,6 +45,23 @@ async def test_pair_prepare_start(idle_bench: Bench) -> None:
     assert await page.is_visible("#unreviewed")
 
 
+async def test_book_the_room_and_cancel(idle_bench: Bench) -> None:
+    idle_bench.expect_lost_link = True  # Chromium reports the refusal's 409 as a failed load
+    page = await idle_bench.tablet("/rooms/garden")
+    await page.click("[data-profile=quiet_room]")
+    await page.fill("#book [name=at]", "2031-05-06T14:30")
+    await page.click("#bookit")
+    await page.wait_for_selector("#booked button")
+    assert "quiet room" in await page.inner_text("#booked")
+    assert "May 6, 2031" in await page.inner_text("#booked")
+    await page.click("#bookit")
+    await idle_bench.until(lambda: page.evaluate("document.getElementById('booksaid').textContent !== ''"))
+    assert "booked at that time" in await page.inner_text("#booksaid")
+    await page.click("#booked button")
+    await page.wait_for_selector("#booked button", state="detached")
+    assert idle_bench.commands() == []  # a booking starts nothing
+
+
 PLAIN: list[tuple[str, str, dict[str, Any]]] = [
     ("quieter", "volume_trim", {"db": -2.0}),
     ("louder", "volume_trim", {"db": 2.0}),
@@ -89,7 +106,7 @@ async def test_new_end_is_shown_first_and_done_at_the_second_tap(bench: Bench) -
     page = await bench.tablet()
     before = list(bench.room.minutes)
     await tap(page, "plus")
-    await page.wait_for_selector("still-ribbon .ghost")
+    await page.wait_for_selector("still-ribbon .ghost", state="attached")
     assert "Tap again" in await page.inner_text("[data-key=plus]")
     assert bench.room.minutes == before
     assert bench.commands() == []
@@ -103,7 +120,7 @@ async def test_new_end_is_shown_first_and_done_at_the_second_tap(bench: Bench) -
         )
     )
     await tap(page, "next")
-    await page.wait_for_selector("still-ribbon .ghost")
+    await page.wait_for_selector("still-ribbon .ghost", state="attached")
     await page.keyboard.press("Escape")
     await page.wait_for_selector("still-ribbon .ghost", state="detached")
     await tap(page, "next")

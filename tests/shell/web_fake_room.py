@@ -70,7 +70,7 @@ class FakeRoom:
         self.sheet: SessionSheet | None = None
         self.intention = ""
         self.minutes = [entry[2] for entry in PLAN]
-        self.zones = {zone: _zone(zone, 45.0, 2700) for zone in ZONES}
+        self.zones = {zone: _zone(zone, 10.0 if zone == "path" else 25.0, 2300) for zone in ZONES}
         self.trim_db = 0.0
         self.pool: str | None = None
         self.silent = False

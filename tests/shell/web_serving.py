@@ -6,6 +6,7 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from web_fake_room import FakeRoom
 from websockets.asyncio.client import ClientConnection, connect
 
 from controller.clock import RealClock
+from controller.errors import RefusedError
 from controller.web.access import Access, Role
 from controller.web.app import create_app
 from controller.web.screens import PromptScreen
@@ -50,12 +52,45 @@ class Served:
         return connect(url, additional_headers=extra, proxy=None)
 
 
+@dataclass(frozen=True)
+class FakeBooking:
+    booking_id: str
+    room: str
+    profile: str
+    at: datetime
+    prepare_minutes: int
+
+
+class FakeCalendar:
+    """Keeps bookings in memory; refuses the past and the same time twice, as the real one may."""
+
+    def __init__(self) -> None:
+        self._booked: list[FakeBooking] = []
+
+    async def add(self, room: str, profile: str, at: datetime, prepare_minutes: int = 15) -> FakeBooking:
+        if any(booking.at == at for booking in self._booked):
+            raise RefusedError("taken", "the room is booked at that time")
+        booking = FakeBooking(str(len(self._booked) + 1), room, profile, at, prepare_minutes)
+        self._booked.append(booking)
+        return booking
+
+    async def list(self) -> tuple[FakeBooking, ...]:
+        return tuple(sorted(self._booked, key=lambda booking: booking.at))
+
+    async def cancel(self, booking_id: str) -> None:
+        self._booked = [booking for booking in self._booked if booking.booking_id != booking_id]
+
+
 @asynccontextmanager
 async def served(data: Path, *, running: bool = True) -> AsyncIterator[Served]:
     clock = RealClock()
     room, access, screen = FakeRoom(clock, running=running), Access(data, clock, PIN), PromptScreen(clock)
     reasons: list[str] = []
-    app = create_app({"garden": room}, access, lambda: tuple(reasons), clock, screens={"garden": screen})
+    calendar = FakeCalendar()
+    screens = {"garden": screen}
+    app = create_app(
+        {"garden": room}, access, lambda: tuple(reasons), clock, screens=screens, calendar=calendar
+    )
     port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(serve(app, "127.0.0.1", 0, started=port.set_result))
