@@ -158,6 +158,11 @@ class Conductor:
             self._send(Route(speakers=target.to_speakers, headphones=target.headphones))
         self._move_level(target)
 
+    def pools_changed(self) -> None:
+        """Tracks have come in: if the bed stands in for a pool, begin to play it."""
+        if self.problem is not None and self._target is not None and self._target.pool is not None:
+            self._start_fresh(self._target, self._target.crossfade_ms)
+
     def tick(self) -> None:
         """Give up waiting for a player to say what it has been playing."""
         if self._target is not None and self._adopt_until_ms is not None:

@@ -64,7 +64,7 @@ class FixtureInfo:
 
 @dataclass(frozen=True, slots=True)
 class FixtureConfig:
-    """One lamp as the site file names it: our id, and the driver's address for it (a Hue light's number …)."""
+    """One lamp as the site file names it: our id, the driver's address for it (a Hue light's number …)."""
 
     fixture: FixtureId
     address: str

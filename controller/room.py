@@ -7,6 +7,7 @@ what a command means: the core does.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 import structlog
@@ -30,10 +31,11 @@ from controller.core.session import (
     prepare,
     step,
 )
-from controller.core.snapshot import FaultView, Ribbon, Snapshot
+from controller.core.snapshot import Ribbon, Snapshot
 from controller.core.state import RoomState, ZoneCurve, new_room, zone_authority, zone_curves
 from controller.core.view import Surroundings, make_snapshot
-from controller.errors import RefusedError
+from controller.errors import JournalError, RefusedError
+from controller.fault_board import NO_SOUND, FaultBoard
 from controller.ports import (
     ItemFailed,
     PlayerEvent,
@@ -54,7 +56,6 @@ JOURNAL_PATIENCE_S = 2.0
 BEAT_MS = 1_000
 CHECKPOINT_MS = 2_000
 SILENT_DEVICE = "silent"
-NO_SOUND = "sound"
 NO_SOUND_MESSAGE = "this machine has no sound device: the music runs in real time, unheard"
 
 
@@ -76,7 +77,7 @@ class Room:
         )
         self._listeners: list[Listener] = []
         self._answers = Answers()
-        self._faults: dict[str, FaultView] = {}
+        self._faults = FaultBoard()
         self._sheet, self._intention = c.SessionSheet(), ""
         self._beat_ms = self._checkpoint_ms = self._clock.now_ms()
         self._followed: tuple[object, ...] = ()
@@ -102,7 +103,7 @@ class Room:
             lamps=self._parts.desk.lamp_views(now),
             playing=self._parts.conductor.playing(),
             calibrated=self._parts.calibrated,
-            faults=tuple(self._faults.values()),
+            faults=self._faults.views(),
         )
         return make_snapshot(self._state, around, now)
 
@@ -200,34 +201,26 @@ class Room:
     # -- what the world tells it
 
     def prepare(self) -> None:
-        """Bring lights and bed up for a booked session; a running session is left alone."""
+        """Bring lights and bed up for a booked session; a running one is left alone."""
         self._state = prepare(self._state)
         self._converge()
         self._announce(())
 
     def part_health(self, part: str, message: str | None) -> None:
         """A part of the room is not well, in one clear line, or well again (None)."""
-        known = self._faults.get(part)
-        if message is None:
-            if known is None:
-                return
-            del self._faults[part]
-            log.info("part well again", room=self.room_id, part=part)
-            self._observe(r.FaultCleared(part))
-            return
-        if known is not None and known.message == message:
-            return
-        self._faults[part] = FaultView(part, message, self._clock.now_ms())
-        log.warning("part not well", room=self.room_id, part=part, message=message)
-        self._observe(r.FaultRaised(part, message))
+        news = self._faults.report(part, message, self._clock.now_ms())
+        if news is not None:
+            log.warning(news.kind, room=self.room_id, part=part, message=message)
+            self._observe(news)
+
+    def music_arrived(self) -> None:
+        """Pools have grown: where the bed stands in for one, try again."""
+        self._parts.conductor.pools_changed()
+        self.part_health("music.pool", self._parts.conductor.problem)
 
     def faults(self) -> tuple[str, ...]:
-        """What is not well now, one line each; a machine without a sound device is no failure."""
-        return tuple(
-            f"{self.room_id}: {fault.part}: {fault.message}"
-            for fault in self._faults.values()
-            if fault.part != NO_SOUND
-        )
+        """What has failed, one line each."""
+        return tuple(f"{self.room_id}: {line}" for line in self._faults.failures())
 
     def on_player(self, event: PlayerEvent) -> None:
         """Take the player's word."""
@@ -250,10 +243,8 @@ class Room:
 
     def _acknowledge(self, prompt_id: str) -> None:
         command = c.Command(f"spoken-{prompt_id}", "player", c.PromptAck(prompt_id, "spoken"))
-        try:
+        with suppress(Refused):
             self._handle(command)
-        except Refused:
-            return
 
     def _lamp_by_hand(self, fixture: FixtureId, attribute: str) -> None:
         if attribute in ("brightness", "colour", "power"):
@@ -321,7 +312,11 @@ class Room:
         kept = await self._writer.load_checkpoint()
         lamps, alive_ms = kept.get("lamps"), kept.get("alive_ms")
         self._parts.desk.restore(lamps if isinstance(lamps, dict) else {})
-        records = await journal.open_session()
+        try:
+            records = await journal.open_session()
+        except JournalError as error:
+            self.part_health("journal", str(error))
+            return
         if not records:
             return
         self._state = fold(self._parts.resting, records)

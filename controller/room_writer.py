@@ -6,7 +6,7 @@ A prompt goes out only after its record has been written (or could not be): a cr
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -27,6 +27,11 @@ class RoomJournal(Journal, Protocol):
 
     async def load_checkpoint(self, name: str) -> str | None:
         """Return the JSON last kept under a name, or None."""
+        ...
+
+    @property
+    def fault(self) -> str | None:
+        """What is not well with it (a full disk, a damaged file kept aside), in one clear line, or None."""
         ...
 
 
@@ -65,7 +70,10 @@ class RoomWriter:
 
     async def load_checkpoint(self) -> Checkpoint:
         """Return the last checkpoint, empty if there is none that can be read."""
-        text = await self._journal.load_checkpoint("room")
+        try:
+            text = await self._journal.load_checkpoint("room")
+        except JournalError:
+            text = None
         kept = json.loads(text) if text else {}
         return kept if isinstance(kept, dict) else {}
 
@@ -80,27 +88,28 @@ class RoomWriter:
             await self._write(self._queue.get_nowait())
 
     async def _write(self, write: Write) -> None:
-        stored = True
-        try:
-            if write.records:
-                await self._journal.append(write.records)
-            for effect in write.effects:
-                if isinstance(effect, StoreNote) and write.session_id is not None:
-                    await self._journal.add_note(
-                        StoredNote(effect.note_id, write.session_id, write.at_ms, effect.chip, effect.text)
-                    )
-        except JournalError as error:
-            stored = False
-            self._health(str(error))
-        else:
-            self._health(None)
+        failures = [await self._tried(self._journal.append(write.records))] if write.records else []
+        for effect in write.effects:
+            if isinstance(effect, StoreNote) and write.session_id is not None:
+                note = StoredNote(effect.note_id, write.session_id, write.at_ms, effect.chip, effect.text)
+                failures.append(await self._tried(self._journal.add_note(note)))
+        failure = next((said for said in failures if said is not None), None)
+        self._health(failure if failure is not None else self._journal.fault)
         for effect in write.effects:
             if isinstance(effect, PublishPrompt):
                 self._publish(effect)
         if not write.done.done():
-            write.done.set_result(stored)
-        if self._queue.empty() and stored:
+            write.done.set_result(failure is None)
+        if self._queue.empty() and failure is None:
             await self._save_checkpoint()
+
+    async def _tried(self, call: Awaitable[None]) -> str | None:
+        """Carry out one journal call; what it failed with, in one line, or None."""
+        try:
+            await call
+        except JournalError as error:
+            return str(error)
+        return None
 
     async def _save_checkpoint(self) -> None:
         try:

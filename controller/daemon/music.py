@@ -6,7 +6,7 @@ session. A piece that is not there yet is never waited for: its pool is shorter,
 
 import asyncio
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -49,34 +49,44 @@ class MusicStock:
         """Read the pools again, with the pieces that have come in."""
         self._pools = self._load()
 
-    def prepare(self, pools: Collection[str], progress: Progress, *, unbroken: bool = False) -> None:
+    def prepare(self, pools: Collection[str], progress: Progress) -> None:
         """Make the bed and the missing pieces of these pools, measure the clinic's own music.
 
-        ``unbroken``: the half-hour pieces too; otherwise they are made with the rest.
-
-        A pool of the clinic's own takes the place of a shipped one, whose pieces are then not needed.
+        A pool of the clinic's own takes the place of a shipped one, whose pieces are then not needed. The
+        half-hour pieces are made with the rest, in time for the phase that wants one.
 
         Raises:
-            AudioFileError: the pieces cannot be written.
+            RenderError: the pieces cannot be written.
         """
         self._pieces.mkdir(parents=True, exist_ok=True)
         render_bed(self._pieces)
         own = {loaded.pool_id for loaded in self._pools if Path(loaded.file).parent != LIBRARY}
         if needed := set(pools) - own:
-            render_library(self._pieces, needed, progress, unbroken=unbroken)
+            render_library(self._pieces, needed, progress, unbroken=False)
         if self._folders:
             report = analyse(self._data, progress, folders=self._folders)
             self.problems = report.problems
         self.reload()
 
-    async def render_rest(self) -> None:
-        """Make what is still missing in a process of low priority; returns when it is done."""
-        command = (sys.executable, "-m", "controller.cli", "library", "render", "--data", str(self._data))
+    async def render_rest(self, first: Sequence[str], arrived: Callable[[], None]) -> None:
+        """Make what is missing in a process of low priority, these pools first; ``arrived`` after each.
+
+        Returns when all is there.
+        """
+        rest = [loaded.pool_id for loaded in self._pools if loaded.pool_id not in first]
+        for pool in (*first, *rest):
+            await self._render_aside(pool)
+            await asyncio.to_thread(self.reload)
+            arrived()
+
+    async def _render_aside(self, pool: str) -> None:
+        command = (sys.executable, "-m", "controller.cli", "library", "render", f"--data={self._data}")
         process = await asyncio.create_subprocess_exec(
             "nice",
             "-n19",
             *command,
-            "--workers=1",
+            f"--pool={pool}",
+            "--workers=0",
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
@@ -86,19 +96,13 @@ class MusicStock:
         finally:
             if process.returncode is None:
                 process.kill()
-        await asyncio.to_thread(self.reload)
 
 
-def asks_unbroken(catalogue: Catalogue, profile: str) -> bool:
-    """Return whether a profile wants one unbroken piece somewhere."""
-    return any(phase.music.unbroken for phase in catalogue.profile(profile).phases)
-
-
-def pools_of_profile(catalogue: Catalogue, profile: str) -> frozenset[str]:
-    """Return the pools that a profile names.
+def pools_of_profile(catalogue: Catalogue, profile: str) -> tuple[str, ...]:
+    """Return the pools that a profile names, in the order of its phases.
 
     Raises:
         UnknownNameError: there is no such profile.
     """
     phases = catalogue.profile(profile).phases
-    return frozenset(phase.music.pool for phase in phases if phase.music.pool is not None)
+    return tuple(dict.fromkeys(phase.music.pool for phase in phases if phase.music.pool is not None))

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import structlog
 from rich.console import Console
@@ -20,10 +21,10 @@ from controller.bookings import Booking, Bookings
 from controller.clock import RealClock
 from controller.daemon.doors import Doors, check_port
 from controller.daemon.lights import known_drivers
-from controller.daemon.music import MusicStock, asks_unbroken, pools_of_profile
+from controller.daemon.music import MusicStock, pools_of_profile
 from controller.daemon.options import RunOptions
 from controller.daemon.rooms import OpenRoom, SiteParts, open_room
-from controller.errors import UserError
+from controller.errors import JournalError, UserError
 from controller.journal import SqliteJournal, journal_path, open_journal
 from controller.terminal import TerminalInfo, show_rooms
 from controller.web.screens import PromptScreen
@@ -63,12 +64,11 @@ class Daemon:
         async with AsyncExitStack() as stack:
             folders = tuple(loaded.resolve(f) for room in loaded.site.rooms for f in room.music.folders)
             stock = await asyncio.to_thread(MusicStock, options.data, folders)
-            needed: frozenset[str] = frozenset()
-            unbroken = False
+            first: tuple[str, ...] = ()
             if options.profile is not None and options.render:
-                needed = pools_of_profile(catalogue, options.profile)
-                unbroken = asks_unbroken(catalogue, options.profile)
-            await asyncio.to_thread(stock.prepare, needed, self.progress, unbroken=unbroken)
+                first = pools_of_profile(catalogue, options.profile)
+            # The first phase's pieces are waited for; the later ones come while it plays.
+            await asyncio.to_thread(stock.prepare, first[:1], self.progress)
             journals = await self._open_journals([room.id for room in loaded.site.rooms], stack)
             clock = await self._open_clock(journals)
             shared = SiteParts(loaded.site, catalogue, stock, options.data, clock)
@@ -77,9 +77,11 @@ class Daemon:
             for model in loaded.site.rooms:
                 ports = (screens[model.id], doors.mqtt_prompts(model.id))
                 self._rooms[model.id] = await open_room(shared, model, journals[model.id], ports)
-            for room_id, problem in ((r, p) for r in self._rooms for p in (clock.problem,) if p):
-                self._rooms[room_id].room.part_health("clock", problem)
-            await self._serve(shared, doors, screens, catalogue.problems)
+            for room_id, opened in self._rooms.items():
+                opened.room.part_health("clock", clock.problem)
+                opened.room.part_health("journal", journals[room_id].fault)
+            problems = (*catalogue.problems, *stock.problems, *stock.pools().problems)
+            await self._serve(shared, doors, screens, problems, first)
 
     async def _open_journals(self, rooms: list[str], stack: AsyncExitStack) -> dict[str, SqliteJournal]:
         journals = {}
@@ -99,8 +101,9 @@ class Daemon:
     async def _open_clock(self, journals: dict[str, SqliteJournal]) -> RealClock:
         last, session = 0, False
         for journal in journals.values():
-            last = max(last, await journal.last_at_ms())
-            session = session or bool(await journal.open_session())
+            with suppress(JournalError):  # the room says so, and runs without
+                last = max(last, await journal.last_at_ms())
+                session = session or bool(await journal.open_session())
         anchor = self.options.data / "clock.json"
         # With no session to go on with, the count is put right by the wall clock.
         return RealClock(self.options.speed, anchor, not_before_ms=last if session else 0, fresh=not session)
@@ -111,44 +114,53 @@ class Daemon:
         doors: "Doors",
         screens: dict[str, PromptScreen],
         problems: tuple[object, ...],
+        first: tuple[str, ...],
     ) -> None:
         stopped = asyncio.Event()
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGINT, self._stop, stopped, True)
         loop.add_signal_handler(signal.SIGTERM, self._stop, stopped, False)
         rooms: dict[str, RoomApi] = {room_id: opened.room for room_id, opened in self._rooms.items()}
-        bookings = Bookings(
-            shared.data / "bookings.sqlite", shared.clock, self._booking_due, missed=self._booking_missed
-        )
+        bookings = self._open_bookings(shared)
         try:
             async with asyncio.TaskGroup() as group:
-                for opened in self._rooms.values():
-                    for driver in opened.lights.drivers:
-                        group.create_task(driver.run(opened.room.light_source))
-                    await opened.room.recover()
-                    group.create_task(opened.player.run(opened.room.on_player))
-                    group.create_task(opened.room.run())
+                await self._run_rooms(group)
                 await doors.open(group, rooms, screens, self._health, self._mqtt_health, bookings)
-                await bookings.open()
                 group.create_task(bookings.run())
                 for problem in problems:
                     log.warning("left out", problem=str(problem))
                 if self.options.render:
-                    group.create_task(shared.stock.render_rest())
+                    group.create_task(shared.stock.render_rest(first, self._music_arrived))
                 info = TerminalInfo(doors.address, doors.pin, self._notes(problems))
                 group.create_task(show_rooms(rooms, info, shared.clock, self.console))
                 await self._start_profile()
                 await stopped.wait()
-                await self._end_by_person()
-                # While their links still stand: without them nobody can tell a player to fade out and end.
-                for opened in self._rooms.values():
-                    await opened.player.close(stop_player=True)
+                await self._end_rooms()
                 _leave()
         except* _StopError:
             log.info("stopped", by_person=self._ended_by_person)
         finally:
             await bookings.close()
             await self._close()
+
+    def _open_bookings(self, shared: SiteParts) -> Bookings:
+        zone = None if shared.site.timezone is None else ZoneInfo(shared.site.timezone)
+        return Bookings(
+            shared.data / "bookings.sqlite",
+            shared.clock,
+            self._booking_due,
+            missed=self._booking_missed,
+            health=self._bookings_health,
+            zone=zone,
+        )
+
+    async def _run_rooms(self, group: asyncio.TaskGroup) -> None:
+        for opened in self._rooms.values():
+            for driver in opened.lights.drivers:
+                group.create_task(driver.run(opened.room.light_source))
+            await opened.room.recover()
+            group.create_task(opened.player.run(opened.room.on_player))
+            group.create_task(opened.room.run())
 
     def _notes(self, problems: tuple[object, ...]) -> tuple[str, ...]:
         if not problems:
@@ -162,6 +174,10 @@ class Daemon:
     def _health(self) -> tuple[str, ...]:
         return tuple(line for opened in self._rooms.values() for line in opened.room.faults())
 
+    def _music_arrived(self) -> None:
+        for opened in self._rooms.values():
+            opened.room.music_arrived()
+
     def _mqtt_health(self, room: str, message: str | None) -> None:
         opened = self._rooms.get(room)
         if opened is not None:
@@ -172,6 +188,10 @@ class Daemon:
         if opened is not None:
             log.info("room prepared for a booking", room=booking.room, profile=booking.profile)
             opened.room.prepare()
+
+    def _bookings_health(self, message: str | None) -> None:
+        for opened in self._rooms.values():
+            opened.room.part_health("bookings", message)
 
     def _booking_missed(self, booking: Booking) -> None:
         log.warning("booking missed", room=booking.room, profile=booking.profile, at=booking.at.isoformat())
@@ -188,14 +208,16 @@ class Daemon:
         if reply.refused is not None:
             raise UserError(reply.refused.message)
 
-    async def _end_by_person(self) -> None:
-        if not self._ended_by_person:
-            return
+    async def _end_rooms(self) -> None:
+        if self._ended_by_person:
+            for opened in self._rooms.values():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(STOP_PATIENCE_S):
+                        request = EndRequest(id=uuid4(), command="end", anyway=True)
+                        await opened.room.submit(request, "operator:command-line")
+        # While their links still stand: without them nobody can tell a player to fade out and end.
         for opened in self._rooms.values():
-            with suppress(TimeoutError):
-                async with asyncio.timeout(STOP_PATIENCE_S):
-                    request = EndRequest(id=uuid4(), command="end", anyway=True)
-                    await opened.room.submit(request, "operator:command-line")
+            await opened.player.close(stop_player=True)
 
     async def _close(self) -> None:
         for opened in self._rooms.values():
