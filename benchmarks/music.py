@@ -253,7 +253,7 @@ async def measure(folder: Path, sinks: Sinks, music: list[Path]) -> dict[str, fl
 
 
 async def compare(player: PlayerProcess, mpd: Mpd | None, items: list[PlayItem]) -> dict[str, float | bool]:
-    """Play noise into noise on both, go to a tone, skip from it to another, and take what the kernel counts."""
+    """Play noise into noise on both, go to a tone, skip from it to another, and count processor time."""
     begun = time.monotonic()
     pids = {"ours": player.pid or 0, **({"mpd": mpd.process.pid} if mpd is not None else {})}
     await asyncio.sleep(CPU_FROM_S)

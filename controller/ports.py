@@ -191,7 +191,8 @@ class CrossfadeTo:
 class SetLevel:
     """Move a bus to a level, evenly in dB, in ``over_ms``. At or below -60 dB it is mute.
 
-    Levels are absolute in dB over the bus's unity, so a repeat changes nothing.
+    Levels are absolute in dB over the bus's unity, so a repeat changes nothing. The bed lies under the
+    programme, and both under the master: what silences the programme silences the bed.
     """
 
     bus: Literal["programme", "bed", "prompt", "master"]
