@@ -235,17 +235,19 @@ async def measure(folder: Path, sinks: Sinks, music: list[Path]) -> dict[str, fl
     try:
         async with asyncio.TaskGroup() as group:
             running = group.create_task(player.run(hear))
-            await ready.wait()
-            if mpd is not None:
-                await asyncio.to_thread(mpd.prepare, [path.name for path in music[:4]])
-                await asyncio.to_thread(mpd.rule, "play")
-            player.send(SetLevel("programme", 0.0, 0))
-            player.send(QueueItems(tuple(items[:4])))
-            figures = await compare(player, mpd, items)
-            await drop(player, items[4], figures, sinks)
-            figures["underruns"] = statuses[-1].underruns
-            await player.close(stop_player=True)
-            running.cancel()
+            try:
+                await ready.wait()
+                if mpd is not None:
+                    await asyncio.to_thread(mpd.prepare, [path.name for path in music[:4]])
+                    await asyncio.to_thread(mpd.rule, "play")
+                player.send(SetLevel("programme", 0.0, 0))
+                player.send(QueueItems(tuple(items[:4])))
+                figures = await compare(player, mpd, items)
+                await drop(player, items[4], figures, sinks)
+                figures["underruns"] = statuses[-1].underruns
+            finally:
+                await player.close(stop_player=True)
+                running.cancel()
     finally:
         if mpd is not None:
             mpd.stop()
