@@ -7,7 +7,7 @@ are handed over and forgotten. It must never leave the player without something 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import Final
 
 from controller.core import records as r
 from controller.core.envelope import Authority, Limits
@@ -15,6 +15,7 @@ from controller.core.gain_envelope import GainModel, approve_gain, clamp_crossfa
 from controller.core.music import MusicTarget
 from controller.core.units import SILENT_DB
 from controller.core.view import Playing
+from controller.music_request import Chooser, ChosenTrack, TrackRequest
 from controller.ports import (
     Clock,
     CrossfadeTo,
@@ -30,6 +31,8 @@ from controller.ports import (
     SetLevel,
 )
 
+__all__ = ["Chooser", "ChosenTrack", "Conductor", "TrackRequest"]
+
 REFERENCE_LUFS: Final = -23.0
 """Every track is brought to this loudness (EBU R 128) by its own gain; the programme bus sets the level."""
 UNCALIBRATED_K_DB: Final = 83.0
@@ -41,47 +44,6 @@ SCORE_LEVEL_MS: Final = 12_000
 THERAPIST_LEVEL_MS: Final = 1_000
 RESUME_WAIT_MS: Final = 1_500
 """After a restart the player, which played on, says within this time what it is playing."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrackRequest:
-    """What the conductor asks of whoever chooses tracks."""
-
-    pool: str
-    energy: float
-    words_allowed: bool
-    unbroken: bool
-    history: tuple[str, ...]
-    remaining_ms: int | None
-    phase_ms: int | None
-    crossfade_ms: int
-    excluded_pools: tuple[str, ...]
-    excluded_tracks: tuple[str, ...]
-    count: int
-    seed: str
-
-
-@dataclass(frozen=True, slots=True)
-class ChosenTrack:
-    """A track to play, with its fixed loudness gain."""
-
-    track_id: str
-    pool: str
-    path: str
-    gain_db: float
-    start_ms: int
-    end_ms: int
-    title: str
-    artist: str
-    fade_ms: int
-
-
-class Chooser(Protocol):
-    """Chooses tracks from the pools; never raises, and answers with nothing when a pool has nothing."""
-
-    def choose(self, request: TrackRequest) -> Sequence[ChosenTrack]:
-        """Return up to ``count`` tracks in the order to be played."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,9 +197,20 @@ class Conductor:
         self._current = None if status is None else status.item_id
         if self._current is None and not target.silent:
             self._start_fresh(target, target.crossfade_ms)
-        elif self._current is not None:
-            self._queue = () if status is None else status.queue
+        elif status is not None and self._current is not None:
+            self._remember(status, self._current)
+            self._queue = status.queue
             self._plan_queue(target)
+
+    def _remember(self, status: PlayerStatus, item_id: str) -> None:
+        """Learn again what is playing, and tell the player's client, which forgot it with the old daemon.
+
+        A crossfade to the item that plays changes nothing that is heard.
+        """
+        track = None if status.track_id is None else self._chooser.find(status.track_id)
+        if track is not None:
+            item = self._entry(track, item_id).item
+            self._send(CrossfadeTo(replace(item, position_ms=status.position_ms), item.fade_ms))
 
     def _is_idle(self) -> bool:
         return self._current is None or (self._status is not None and self._status.on_bed)
@@ -341,24 +314,26 @@ class Conductor:
         entries = []
         for track in self._chooser.choose(request):
             self._count += 1
-            item = PlayItem(
-                item_id=f"{self._clock.now_ms():x}-{self._count}",
-                track_id=track.track_id,
-                path=track.path,
-                gain_db=track.gain_db,
-                start_ms=track.start_ms,
-                end_ms=track.end_ms,
-                fade_ms=clamp_crossfade(track.fade_ms, self._limits),
-                title=track.title,
-                artist=track.artist,
-            )
-            entry = _Entry(item, track.pool)
-            self._entries[item.item_id] = entry
-            entries.append(entry)
+            entries.append(self._entry(track, f"{self._clock.now_ms():x}-{self._count}"))
         self.problem = (
             None if entries else f"pool {target.pool!r} has nothing that may be played now: the bed plays"
         )
         return entries
+
+    def _entry(self, track: ChosenTrack, item_id: str) -> _Entry:
+        item = PlayItem(
+            item_id=item_id,
+            track_id=track.track_id,
+            path=track.path,
+            gain_db=track.gain_db,
+            start_ms=track.start_ms,
+            end_ms=track.end_ms,
+            fade_ms=clamp_crossfade(track.fade_ms, self._limits),
+            title=track.title,
+            artist=track.artist,
+        )
+        self._entries[item_id] = entry = _Entry(item, track.pool)
+        return entry
 
     # -- how loud
 

@@ -3,9 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from controller.conductor import ChosenTrack, TrackRequest
+from controller.music_request import ChosenTrack, TrackRequest
 from playlists.catalogue import Pools
+from playlists.models import Track
 from playlists.sequencing import Exclusions, Played, Wish, curve_for, plan_phase
+
+FOUND_FADE_MS = 12_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +38,30 @@ class PoolChooser:
         history = [Played(track_id, _artist(pools, track_id)) for track_id in request.history]
         plan = plan_phase(loaded.tracks, history, wish, request.seed)
         return tuple(
-            ChosenTrack(
-                track_id=planned.track.track_id,
-                pool=request.pool,
-                path=planned.track.path,
-                gain_db=planned.track.gain_db,
-                start_ms=planned.track.start_ms,
-                end_ms=planned.track.end_ms,
-                title=planned.track.name,
-                artist=planned.track.artist,
-                fade_ms=planned.fade_ms,
-            )
-            for planned in plan[: request.count]
+            _chosen(planned.track, request.pool, planned.fade_ms) for planned in plan[: request.count]
         )
+
+    def find(self, track_id: str) -> ChosenTrack | None:
+        """Return a track by its id, whichever pool it is in."""
+        for loaded in self.current_pools():
+            for track in loaded.tracks:
+                if track.track_id == track_id:
+                    return _chosen(track, loaded.pool_id, FOUND_FADE_MS)
+        return None
+
+
+def _chosen(track: Track, pool: str, fade_ms: int) -> ChosenTrack:
+    return ChosenTrack(
+        track_id=track.track_id,
+        pool=pool,
+        path=track.path,
+        gain_db=track.gain_db,
+        start_ms=track.start_ms,
+        end_ms=track.end_ms,
+        title=track.name,
+        artist=track.artist,
+        fade_ms=fade_ms,
+    )
 
 
 def _artist(pools: Pools, track_id: str) -> str:
