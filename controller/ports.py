@@ -10,6 +10,7 @@ never jumps, whatever the wall clock does (``controller/clock.py``).
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
 from controller.core.envelope import Authority, Transition
@@ -330,6 +331,22 @@ class Prompt:
     audio: str | None
     audience: Audience
     ttl_s: int
+
+
+class Speech(Protocol):
+    """Whatever turns words into a recording (``hardware/speech.py``)."""
+
+    def ready(self, text: str) -> Path | None:
+        """Return the recording of these words if it is there already."""
+        ...
+
+    async def render(self, text: str) -> Path:
+        """Return the recording of these words, made now if it has to be; never blocks the loop.
+
+        Raises:
+            DriverError: no voice could make it.
+        """
+        ...
 
 
 class Prompts(Protocol):

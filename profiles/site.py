@@ -4,7 +4,7 @@ It holds no secret: passwords live in files it names. Its envelope can only be s
 """
 
 from collections.abc import Mapping
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -80,6 +80,8 @@ class AudioModel(FileModel):
     """How much quieter the speakers are than the score says, dB."""
     headphones_trim_db: Annotated[float, Field(ge=-30.0, le=0.0)] = 0.0
     """How much quieter the headphones are than the score says, dB."""
+    speech: Literal["off", "recordings", "synthetic"] = "recordings"
+    """Who speaks prompts to the client: nobody, the clinic's recordings, or those and else a machine."""
 
 
 class MusicFilesModel(FileModel):
