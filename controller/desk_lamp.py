@@ -147,6 +147,11 @@ class DeskLamp:
             self.authority = authority
         self.wake_at(now_ms)
 
+    @property
+    def lane(self) -> Authority:
+        """Whose lane its next command takes: a new word's own, and the score's for what only carries on."""
+        return self.authority if self._new_word else Authority.SCORE
+
     def wake_at(self, at_ms: int) -> None:
         """Plan again at an instant."""
         self.due_ms, self.woken_ms = at_ms, None

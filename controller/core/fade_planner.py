@@ -244,18 +244,18 @@ def _good_until(model: LampModel, curve: Curve, limits: Limits, now_ms: int, kno
     points = {now_ms + span * i // SAMPLES for i in range(SAMPLES + 1)}
     points.update(curve.knots(now_ms, model.end_ms))
     holds = abs(curve.look_at(now_ms).lstar - curve.look_at(knot_ms - 1).lstar) < 1e-6
-    good_ms = now_ms
-    for at_ms in sorted(points):
+    for at_ms in points:
         wish, live = _wish(curve, at_ms, traits), look_at(model, at_ms)
-        near = _tolerance(curve, limits, at_ms, CHORD_LSTAR + START_LSTAR)
+        # It has to end on the curve: one that only passes through is taken over where it was planned to be.
+        least = START_LSTAR if at_ms == model.end_ms else CHORD_LSTAR + START_LSTAR
+        near = _tolerance(curve, limits, at_ms, least)
         if holds and at_ms <= knot_ms and _same(model.target, shown(wish, traits)):
             near += traits.half_step_lstar(wish.lstar)
         if abs(wish.lstar - live.lstar) > near:
-            return good_ms
+            return now_ms
         if colour_distance_mired(wish.colour, live.colour) > COLOUR_MIRED:
-            return good_ms
-        good_ms = at_ms
-    return good_ms
+            return now_ms
+    return model.end_ms
 
 
 def _follow(model: LampModel, curve: Curve, limits: Limits, now_ms: int, knot_ms: int) -> Plan:
@@ -275,7 +275,7 @@ def _follow(model: LampModel, curve: Curve, limits: Limits, now_ms: int, knot_ms
             # On its way to off and already at the floor.
             return Plan(None, 0, knot_ms)
         length = round(span * share)
-        if abs(live.lstar - wish.lstar) > START_LSTAR:
+        if abs(live.lstar - wish.lstar) > _tolerance(curve, limits, now_ms, START_LSTAR):
             length = min(length, soon)
     length = _in_steps(length, limits, nearest=True)
     share = min(length / span, 1.0)

@@ -32,7 +32,8 @@ def led(
             if approval.transition is not None:
                 lamp.take(approval.transition, now, authority.value)
                 sent.append(now)
-                following = max(plan.next_at_ms, approval.model.end_ms, now + 100)
+                stretched = approval.transition.duration_ms > plan.duration_ms
+                following = max(approval.model.end_ms if stretched else plan.next_at_ms, now + 100)
             if approval.again_ms is not None:
                 following = max(approval.again_ms, now + 100)
             model = approval.model
