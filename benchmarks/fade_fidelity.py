@@ -5,8 +5,9 @@ whole session without and with 30 random overrides by a therapist. Two naive way
 session: one command a second (the level of this instant, at once, as a script does it), and one long
 transition for each fade. The lamps are modelled here, apart from the product's model; time is virtual.
 
-A lamp of 254 steps cannot hold every level of a score: error is counted over the nearest level that it can be
-told while the score holds still (``raw`` counts all of it). Prints a table and, last, one JSON line.
+A lamp of 254 steps cannot hold every level of a score, and times its transitions in steps of 100 ms. So
+error is counted over the nearest level that it can be told while the score holds still, and over where the
+score is within one such step of time; ``raw`` counts all of it. Prints a table and, last, one JSON line.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from controller.clock import ManualClock
 from controller.core import commands as c
 from controller.core.envelope import Authority, Limits, Transition
 from controller.core.lamp_model import LampTraits, shown
-from controller.core.light import Look
+from controller.core.light import Look, Mired
 from controller.core.refusal import Refused
 from controller.core.score import Score
 from controller.core.session import Tick, step
@@ -39,6 +40,7 @@ SAMPLE_MS = 2_000
 LATENCY_MS = 13
 """From the desk's word to the lamp: one PUT over TLS, as measured."""
 HUE_DEFAULT_MS = 400
+STEP_MS = 100
 TARGET_LSTAR, TARGET_COMMANDS = 0.1, 150
 LARGEST_STEP = {Authority.SCORE: 0.2, Authority.THERAPIST: 2.5}
 """The envelope, as L* in 100 ms."""
@@ -165,7 +167,9 @@ class Run:
         for lamp in (self.ours, self.long):
             lamp.tell(rest, 0, T0)
             lamp.commands = 0
-        desk.observed([LampReport("lamp", True, rest / 2.54, 370.0, None, True)])
+        white = state.resting[self.zone].colour
+        mired = white.value if isinstance(white, Mired) else None
+        desk.observed([LampReport("lamp", True, rest / 2.54, mired, None, True)])
         waiting = [(T0, c.Start("bench", self.score)), *((T0 + at, body) for at, body in self.overrides)]
         end = T0 + self.score.length_ms
         while (now := self.clock.now_ms()) < end:
@@ -241,10 +245,12 @@ def errors(lamps: Sequence[Lamp], seen: Seen, end: int) -> list[Errors]:
         look = seen.look_at(at)
         holds = look.lstar == last and look.lstar == seen.look_at(at + 500).lstar
         last = look.lstar
-        told = shown(look, TRAITS).lstar if holds else look.lstar
+        near = [look.lstar, seen.look_at(at - STEP_MS).lstar, seen.look_at(at + STEP_MS).lstar]
+        if holds:
+            near = [shown(look, TRAITS).lstar]
         for lamp, result in zip(lamps, found, strict=True):
             live = lamp.lstar(at)
-            result.fair.append(abs(live - told))
+            result.fair.append(max(min(near) - live, live - max(near), 0.0))
             result.raw.append(abs(live - look.lstar))
     for result in found:
         result.fair.sort()

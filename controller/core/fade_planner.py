@@ -37,7 +37,9 @@ CONVERGE_SHARE: Final = 0.2
 SHORTEST_STEPS: Final = 10
 """A converging transition lasts at least this many of the lamp's time steps (1 s)."""
 MERGE_STEPS: Final = 5
-"""From a level it can be told to the curve beside it, and back for a hold, it takes this many (0.5 s)."""
+"""From a level it can be told to the curve beside it, and back for a hold, it takes this many (0.5 s) …"""
+MERGE_SHARE: Final = 0.5
+"""… or more, so as to move at no more than this share of the score's limit."""
 COLOUR_CHORD_STEPS: Final = 100
 """One that only waits for its colour lasts at most this many (10 s), so that brightness can follow."""
 SAMPLES: Final = 8
@@ -263,7 +265,9 @@ def _follow(model: LampModel, curve: Curve, limits: Limits, now_ms: int, knot_ms
     traits = model.traits
     live, wish, corner = look_at(model, now_ms), curve.look_at(now_ms), curve.look_at(knot_ms - 1)
     span, whole = knot_ms - now_ms, corner.lstar - wish.lstar
-    soon = MERGE_STEPS * limits.transition_step_ms
+    offset = abs(live.lstar - wish.lstar)
+    merge = 1000.0 * offset / (limits.score_lstar_per_s * MERGE_SHARE)
+    soon = max(MERGE_STEPS * limits.transition_step_ms, round(merge))
     if abs(whole) < 1e-6:
         target = shown(_wish(curve, now_ms, traits), traits).lstar
         length = span if abs(target - live.lstar) < 1e-6 else min(span, soon)
@@ -275,7 +279,7 @@ def _follow(model: LampModel, curve: Curve, limits: Limits, now_ms: int, knot_ms
             # On its way to off and already at the floor.
             return Plan(None, 0, knot_ms)
         length = round(span * share)
-        if abs(live.lstar - wish.lstar) > _tolerance(curve, limits, now_ms, START_LSTAR):
+        if offset > _tolerance(curve, limits, now_ms, START_LSTAR):
             length = min(length, soon)
     length = _in_steps(length, limits, nearest=True)
     share = min(length / span, 1.0)
