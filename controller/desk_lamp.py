@@ -116,9 +116,10 @@ class DeskLamp:
         self._in_flight: LampCommand | None = None
         self._suspects: frozenset[Attribute] = frozenset()
         self._lost = 0
+        self._agreed: Look | None = None
         self._power_cut_ms: int | None = None
         self._told_unwell = False
-        self._new_word = False
+        self._new_word, self._word = False, Authority.SCORE
 
     # ------------------------------------------------------------ the curve
 
@@ -137,7 +138,7 @@ class DeskLamp:
             self.hand, self._suspects = frozenset(), frozenset()
         if raised or freed or old is None or not self._runs_right(old, curve, now_ms):
             self.wake_at(now_ms)
-            self._new_word = True
+            self._new_word, self._word = True, word
         return freed
 
     def release(self, authority: Authority, now_ms: int) -> None:
@@ -149,8 +150,11 @@ class DeskLamp:
 
     @property
     def lane(self) -> Authority:
-        """Whose lane its next command takes: a new word's own, and the score's for what only carries on."""
-        return self.authority if self._new_word else Authority.SCORE
+        """Whose lane its next command takes: a new word's own, and the score's for what only carries on.
+
+        A person's change so gentle that the score's limits hold for it is still a person's.
+        """
+        return self._word if self._new_word else Authority.SCORE
 
     def wake_at(self, at_ms: int) -> None:
         """Plan again at an instant."""
@@ -359,10 +363,11 @@ class DeskLamp:
             self._rest(read_look(reading, model.target), now_ms)
         confirmed = (seen & before) - self.hand
         if not seen:
-            self._lost = 0
+            self._lost, self._agreed = 0, read_look(reading, model.target)
         if not confirmed:
             return []
-        if not self.hand and looks_lost(reading, self.belief.earlier) and self._lost < LOST_RETRIES:
+        unmoved = looks_lost(reading, self._agreed) or looks_lost(reading, self.belief.earlier)
+        if not self.hand and unmoved and self._lost < LOST_RETRIES:
             self._lost += 1
             self._rest(read_look(reading, model.target), now_ms)
             self.wake_at(now_ms)

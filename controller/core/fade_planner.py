@@ -24,7 +24,7 @@ from controller.core.lamp_model import LampModel, LampTraits, look_at, luminance
 from controller.core.light import Colour, Look, Mired, Xy, as_xy, colour_distance_mired, mix_colours
 from controller.core.units import CIE_KAPPA, clamp, lerp, lstar_from_luminance, luminance_from_lstar
 
-CHORD_LSTAR: Final = 0.085
+CHORD_LSTAR: Final = 0.075
 """How far a chord may leave the curve; with timing it stays under the promised 0.1 L*."""
 START_LSTAR: Final = 0.03
 """How far from the curve a lamp may be and still be following it."""
@@ -272,7 +272,7 @@ def _follow(model: LampModel, curve: Curve, limits: Limits, now_ms: int, knot_ms
         target = shown(_wish(curve, now_ms, traits), traits).lstar
         length = span if abs(target - live.lstar) < 1e-6 else min(span, soon)
     else:
-        tolerance = max(CHORD_LSTAR, abs(whole) / span * limits.transition_step_ms / 2.0)
+        tolerance = max(CHORD_LSTAR, abs(whole) / span * limits.transition_step_ms / 3.0)
         target = _chord_end(live.lstar, corner.lstar, tolerance, traits)
         share = clamp((target - wish.lstar) / whole, 0.0, 1.0)
         if share <= 0.0 and corner.lstar < traits.floor_lstar:
