@@ -74,6 +74,7 @@ class Conductor:
         self._chooser, self._send, self._clock = chooser, send, clock
         self._limits = limits.at_speed(clock.speed)
         self._k_db = UNCALIBRATED_K_DB if k_db is None else k_db
+        self._ceiling_lufs = limits.ceiling_dba - self._k_db
         self._seed = seed
         self._gain = GainModel(clock.now_ms())
         self._level: float | None = None
@@ -337,18 +338,25 @@ class Conductor:
 
     # -- how loud
 
+    def use_scale(self, k_db: float, ceiling_lufs: float) -> None:
+        """Another sound device plays, or one that was measured: dB(A) mean another gain from now on."""
+        self._k_db, self._ceiling_lufs = k_db, ceiling_lufs
+        if self._target is not None:
+            self._move_level(self._target)
+
     def _move_level(self, target: MusicTarget) -> None:
         wanted = SILENT_DB
         over_ms = target.silence_fade_ms
         if not target.silent:
             dba = min(target.level_with_trim_dba, self._limits.ceiling_dba)
-            wanted = max(dba - self._k_db - REFERENCE_LUFS, SILENT_DB + 1.0)
+            lufs = min(dba - self._k_db, self._ceiling_lufs)
+            wanted = max(lufs - REFERENCE_LUFS, SILENT_DB + 1.0)
             over_ms = self._level_fade_ms(target)
         if wanted == self._level:
             return
         self._level = wanted
         now, speed = self._clock.now_ms(), self._clock.speed
-        ceiling_db = self._limits.ceiling_dba - self._k_db - REFERENCE_LUFS
+        ceiling_db = self._ceiling_lufs - REFERENCE_LUFS
         self._gain, ramp = approve_gain(
             self._gain, wanted, over_ms * speed, target.authority, self._limits, now, ceiling_db
         )

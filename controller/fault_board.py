@@ -7,6 +7,9 @@ from controller.core.snapshot import FaultView
 
 NO_SOUND: Final = "sound"
 """A machine without a sound device is said to everybody, but is no failure of a part."""
+UNCALIBRATED: Final = "sound.calibration"
+"""So is a sound device that nobody has measured yet."""
+NOTICES: Final = frozenset({NO_SOUND, UNCALIBRATED})
 
 
 class FaultBoard:
@@ -34,4 +37,4 @@ class FaultBoard:
 
     def failures(self) -> tuple[str, ...]:
         """What has failed, one line each, for the health check."""
-        return tuple(f"{f.part}: {f.message}" for f in self._faults.values() if f.part != NO_SOUND)
+        return tuple(f"{f.part}: {f.message}" for f in self._faults.values() if f.part not in NOTICES)

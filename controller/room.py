@@ -35,7 +35,7 @@ from controller.core.snapshot import Ribbon, Snapshot
 from controller.core.state import RoomState, ZoneCurve, new_room, zone_authority, zone_curves
 from controller.core.view import Surroundings, make_snapshot
 from controller.errors import JournalError, RefusedError
-from controller.fault_board import NO_SOUND, FaultBoard
+from controller.fault_board import FaultBoard
 from controller.ports import (
     ItemFailed,
     PlayerEvent,
@@ -55,8 +55,6 @@ log = structlog.get_logger()
 JOURNAL_PATIENCE_S = 2.0
 BEAT_MS = 1_000
 CHECKPOINT_MS = 2_000
-SILENT_DEVICE = "silent"
-NO_SOUND_MESSAGE = "this machine has no sound device: the music runs in real time, unheard"
 
 
 class Room:
@@ -102,7 +100,7 @@ class Room:
             speed=self._clock.speed,
             lamps=self._parts.desk.lamp_views(now),
             playing=self._parts.conductor.playing(),
-            calibrated=self._parts.calibrated,
+            heard=self._parts.meter.heard,
             faults=self._faults.views(),
         )
         return make_snapshot(self._state, around, now)
@@ -236,10 +234,17 @@ class Room:
             case PlayerStatus():
                 if event.item_id is not None and not event.on_bed:
                     self.part_health("music", None)
-                silent = event.device == SILENT_DEVICE and not self._parts.silent_by_choice
-                self.part_health(NO_SOUND, NO_SOUND_MESSAGE if silent else None)
+                self._measure(event)
             case _:
                 pass
+
+    def _measure(self, status: PlayerStatus) -> None:
+        meter, live = self._parts.meter, self._state.live_session
+        session = None if live is None else live.session_id
+        if meter.hear(status, session, self._clock.now_ms(), self._clock.speed):
+            self._parts.conductor.use_scale(meter.scale.k_db, meter.scale.ceiling_lufs)
+        for part, message in meter.notices(silent_by_choice=self._parts.silent_by_choice):
+            self.part_health(part, message)
 
     def _acknowledge(self, prompt_id: str) -> None:
         command = c.Command(f"spoken-{prompt_id}", "player", c.PromptAck(prompt_id, "spoken"))
@@ -312,6 +317,7 @@ class Room:
         kept = await self._writer.load_checkpoint()
         lamps, alive_ms = kept.get("lamps"), kept.get("alive_ms")
         self._parts.desk.restore(lamps if isinstance(lamps, dict) else {})
+        self._parts.meter.restore(kept.get("sound"))
         try:
             records = await journal.open_session()
         except JournalError as error:
@@ -382,6 +388,7 @@ class Room:
             "alive_ms": self._clock.now_ms(),
             "lamps": self._parts.desk.checkpoint(),
             "player": self._parts.conductor.position(),
+            "sound": self._parts.meter.checkpoint(),
         }
 
     def _publish(self, effect: PublishPrompt) -> None:

@@ -1,7 +1,7 @@
 """What a room is made of. The composition root brings it together; nothing here acts by itself."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from controller.conductor import Conductor
 from controller.core.light import Look
@@ -10,6 +10,7 @@ from controller.light_desk import LightDesk
 from controller.ports import Clock, LampCommand, LampReport, Prompts
 from controller.room_commands import RoomLibrary
 from controller.room_writer import RoomJournal
+from controller.sound_meter import SoundMeter
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class RoomParts:
     library: RoomLibrary
     prompts: Sequence[Prompts]
     new_session_id: Callable[[], str]
-    calibrated: bool = False
+    meter: SoundMeter = field(default_factory=SoundMeter)
     silent_by_choice: bool = False
     recovery_limit_ms: int = 600_000
 

@@ -79,6 +79,10 @@ class MusicView:
     trim_db: float
     calibrated: bool
     overrides: tuple[OverrideView, ...]
+    level_now_dba: float | None = None
+    """The level in the room over the last 3 s, estimated; None where nothing is heard or was measured."""
+    dose_laeq_dba: float | None = None
+    """The session's sound so far as one steady level (LAeq), estimated; None where nothing was measured."""
 
 
 @dataclass(frozen=True, slots=True)

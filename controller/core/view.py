@@ -56,6 +56,15 @@ class Playing:
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """What the sound meter says: levels in dB(A), None where nothing was measured."""
+
+    calibrated: bool = False
+    level_now_dba: float | None = None
+    dose_laeq_dba: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Surroundings:
     """What the shell knows of a room besides its state."""
 
@@ -65,7 +74,7 @@ class Surroundings:
     speed: int
     lamps: tuple[s.LampView, ...] = ()
     playing: Playing = Playing()
-    calibrated: bool = False
+    heard: Heard = Heard()
     faults: tuple[s.FaultView, ...] = ()
 
 
@@ -166,9 +175,15 @@ def _music(state: RoomState, around: Surroundings, now_ms: int) -> s.MusicView:
         length_ms=playing.length_ms,
         level_dba=round(_level(target), 1),
         trim_db=round(target.trim_db, 1),
-        calibrated=around.calibrated,
+        calibrated=around.heard.calibrated,
         overrides=tuple(overrides),
+        level_now_dba=_rounded(around.heard.level_now_dba),
+        dose_laeq_dba=_rounded(around.heard.dose_laeq_dba),
     )
+
+
+def _rounded(level_dba: float | None) -> float | None:
+    return None if level_dba is None else round(level_dba, 1)
 
 
 def _level(target: MusicTarget) -> float:

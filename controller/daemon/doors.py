@@ -52,6 +52,7 @@ class Doors:
         self._served = asyncio.Event()
         self._port = 0
         self._links: dict[str, MqttLink] = {}
+        self._api: MqttApi | None = None
 
     @property
     def pin(self) -> str:
@@ -68,6 +69,10 @@ class Doors:
     def mqtt_prompts(self, room: str) -> Prompts:
         """Return a room's way to send prompts over MQTT."""
         return MqttPrompts(self._link(room), room)
+
+    def prompt_device_present(self, room: str) -> bool:
+        """Whether a prompt device in a room can be reached now."""
+        return self._api is not None and self._api.prompt_device_present(room)
 
     def _link(self, room: str) -> MqttLink:
         if room not in self._links:
@@ -107,6 +112,7 @@ class Doors:
         """
         links = {room: self._link(room) for room in rooms}
         api = MqttApi(links, rooms, self._shared.clock, report=report)
+        self._api = api
         group.create_task(api.run() if self._broker is None else self._run_with(self._broker, api, report))
         group.create_task(self._serve_web(rooms, screens, health, calendar))
         await self._served.wait()

@@ -71,12 +71,13 @@ class Daemon:
             await asyncio.to_thread(stock.prepare, first[:1], self.progress)
             journals = await self._open_journals([room.id for room in loaded.site.rooms], stack)
             clock = await self._open_clock(journals)
-            shared = SiteParts(loaded.site, catalogue, stock, options.data, clock)
+            shared = SiteParts.of(loaded.site, catalogue, stock, options.data, clock)
             doors = Doors(shared, loaded, options)
             screens = {room.id: PromptScreen(clock) for room in loaded.site.rooms}
             for model in loaded.site.rooms:
                 ports = (screens[model.id], doors.mqtt_prompts(model.id))
-                self._rooms[model.id] = await open_room(shared, model, journals[model.id], ports)
+                present = partial(doors.prompt_device_present, model.id)
+                self._rooms[model.id] = await open_room(shared, model, journals[model.id], ports, present)
             for room_id, opened in self._rooms.items():
                 opened.room.part_health("clock", clock.problem)
                 opened.room.part_health("journal", journals[room_id].fault)
@@ -159,7 +160,8 @@ class Daemon:
             for driver in opened.lights.drivers:
                 group.create_task(driver.run(opened.room.light_source))
             await opened.room.recover()
-            group.create_task(opened.player.run(opened.room.on_player))
+            group.create_task(opened.player.run(opened.on_player))
+            group.create_task(opened.speak())
             group.create_task(opened.room.run())
 
     def _notes(self, problems: tuple[object, ...]) -> tuple[str, ...]:

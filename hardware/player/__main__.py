@@ -25,6 +25,9 @@ def parser() -> argparse.ArgumentParser:
     line.add_argument("--headphones", help="a second output: (part of) a device's name")
     line.add_argument("--ceiling-lufs", type=float, default=-23.0, help="speakers' loudness ceiling")
     line.add_argument("--headphones-ceiling-lufs", type=float, default=-23.0)
+    line.add_argument(
+        "--ceilings", type=_ceilings, default={}, help="JSON: device name to its own loudness ceiling, LUFS"
+    )
     line.add_argument("--speakers-trim-db", type=float, default=0.0)
     line.add_argument("--headphones-trim-db", type=float, default=0.0)
     line.add_argument("--reference-lufs", type=float, default=DEFAULT_REFERENCE_LUFS)
@@ -35,6 +38,10 @@ def parser() -> argparse.ArgumentParser:
     line.add_argument("--tap", type=Path, help="a Unix socket that gives out the mix, s16le 48 kHz stereo")
     line.add_argument("--speed", type=float, default=1.0, help="silent device only; 0: as fast as can be")
     return line
+
+
+def _ceilings(text: str) -> dict[str, float]:
+    return {str(name): float(lufs) for name, lufs in json.loads(text).items()}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -62,6 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
             headphones=given.headphones,
             ceiling_lufs=given.ceiling_lufs,
             headphones_ceiling_lufs=given.headphones_ceiling_lufs,
+            ceilings=given.ceilings,
             speakers_trim_db=given.speakers_trim_db,
             headphones_trim_db=given.headphones_trim_db,
             tap=given.tap,

@@ -58,6 +58,15 @@ class Chain:
         return bytes(pcm.tobytes())
 
     @property
+    def ceiling_lufs(self) -> float:
+        """The loudness that nothing passes, LUFS. May be changed while it plays: the governor moves there."""
+        return self._governor.ceiling_lufs
+
+    @ceiling_lufs.setter
+    def ceiling_lufs(self, ceiling_lufs: float) -> None:
+        self._governor.ceiling_lufs = ceiling_lufs
+
+    @property
     def loudness_lufs(self) -> float:
         """Loudness of the last 3 s, before the governor took anything away, LUFS."""
         return self._governor.meter.short_term

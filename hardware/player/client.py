@@ -6,12 +6,13 @@ and never replay a prompt; after the process was lost it brings back the newest 
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import socket
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -47,6 +48,8 @@ class PlayerConfig:
     headphones: str | None = None
     ceiling_lufs: float = -23.0
     headphones_ceiling_lufs: float | None = None
+    ceilings: Mapping[str, float] = field(default_factory=dict)
+    """Ceilings in LUFS of devices that have been measured, by name; they go before the two above."""
     speakers_trim_db: float = 0.0
     headphones_trim_db: float = 0.0
     reference_lufs: float = -23.0
@@ -69,6 +72,7 @@ class PlayerConfig:
             "headphones": self.headphones,
             "ceiling-lufs": self.ceiling_lufs,
             "headphones-ceiling-lufs": headphones_ceiling,
+            "ceilings": json.dumps(dict(self.ceilings)) if self.ceilings else None,
             "speakers-trim-db": self.speakers_trim_db,
             "headphones-trim-db": self.headphones_trim_db,
             "reference-lufs": self.reference_lufs,

@@ -156,10 +156,19 @@ class Governor:
         self.ceiling_lufs = ceiling_lufs
         self.meter = LoudnessMeter()
         self._db = 0.0
-        self._calm_energy = 10.0 ** ((ceiling_lufs + 0.691 - K_MOST_DB) / 10.0) * BLOCK
         self._calm_blocks = np.zeros((CALM_BLOCKS * BLOCK, CHANNELS), dtype=np.float32)
         self._calm_count = 0
         self._line = np.linspace(0.0, 1.0, BLOCK + 1)[1:]
+
+    @property
+    def ceiling_lufs(self) -> float:
+        """The loudness it holds, LUFS."""
+        return self._ceiling_lufs
+
+    @ceiling_lufs.setter
+    def ceiling_lufs(self, ceiling_lufs: float) -> None:
+        self._ceiling_lufs = ceiling_lufs
+        self._calm_energy = 10.0 ** ((ceiling_lufs + 0.691 - K_MOST_DB) / 10.0) * BLOCK
 
     @property
     def reduction_db(self) -> float:

@@ -6,7 +6,7 @@ and comes up in five seconds. It must never let one output's fault reach the oth
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -88,9 +88,14 @@ class Outlet:
         report: Report,
         *,
         speed: float,
+        ceilings: Mapping[str, float] | None = None,
     ) -> None:
-        """``speed`` is for silent devices only: seconds of audio in a second, 0 for no pace at all."""
+        """``speed`` is for silent devices only: seconds of audio in a second, 0 for no pace at all.
+
+        ``ceilings``: loudness ceilings in LUFS of devices by name; any other gets the chain's own.
+        """
         self.label, self.chain = label, chain
+        self._ceilings, self._own_ceiling = ceilings or {}, chain.ceiling_lufs
         self._device, self._system, self._report = device, system, report
         self._pace = Pace(RATE, speed)
         self._stream: Stream | None = None
@@ -145,6 +150,7 @@ class Outlet:
     def _adopt(self, stream: Stream) -> None:
         self._stream = stream
         self.name = alsa.SILENT if self._system.silent else stream.name
+        self.chain.ceiling_lufs = self._ceilings.get(self.name, self._own_ceiling)
         self._pace.restart()
 
     def _take_found(self) -> None:

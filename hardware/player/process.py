@@ -10,6 +10,7 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
@@ -42,6 +43,8 @@ class ProcessConfig:
     headphones: str | None = None
     ceiling_lufs: float = -23.0
     headphones_ceiling_lufs: float = -23.0
+    ceilings: Mapping[str, float] = field(default_factory=dict)
+    """Devices whose ceiling is known by name: it holds as soon as one of them is opened."""
     speakers_trim_db: float = 0.0
     headphones_trim_db: float = 0.0
     tap: Path | None = None
@@ -84,12 +87,19 @@ class PlayerLoop:
             self._system,
             self._report,
             speed=config.speed,
+            ceilings=config.ceilings,
         )
         self._second: Follower | None = None
         if config.headphones is not None:
             chain = Chain(config.headphones_ceiling_lufs, trim_db=config.headphones_trim_db)
             outlet = Outlet(
-                "headphones", config.headphones, chain, self._system, self._report, speed=config.speed
+                "headphones",
+                config.headphones,
+                chain,
+                self._system,
+                self._report,
+                speed=config.speed,
+                ceilings=config.ceilings,
             )
             self._second = Follower(outlet)
         self._frames = 0
