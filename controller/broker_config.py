@@ -138,6 +138,22 @@ def read_broker_users(folder: Path, plan: BrokerPlan) -> tuple[BrokerUser, ...]:
     )
 
 
+def read_password(folder: Path, name: str) -> str:
+    """Return a user's own password, for the program that connects as that user.
+
+    Raises:
+        UserError: it is not there, or cannot be read.
+    """
+    path = folder / CREDENTIALS_NAME
+    try:
+        password = _read_credentials(path).get(name)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
+    if password is None:
+        raise UserError(f"{path}: there is no password of {name}; `stillroom broker-config` makes it")
+    return password
+
+
 def _check(plan: BrokerPlan) -> None:
     problems = [
         Problem(

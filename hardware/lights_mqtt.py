@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -362,8 +363,14 @@ def open_lights(
     settings = MqttSettings(
         host,
         port,
-        f"stillroom-lights-{bridge_id}",
+        _client_id(bridge_id, fixtures),
         username=read.username or None,
         password=read.password or None,
     )
     return MqttLights(bridge_id, read, fixtures, MqttLink(clock, settings), clock)
+
+
+def _client_id(bridge_id: str, fixtures: Sequence[FixtureConfig]) -> str:
+    """Return a name that is this link's alone: rooms may well all call their bridge the same."""
+    lamps = "\n".join(sorted(config.address for config in fixtures))
+    return f"stillroom-lights-{bridge_id}-{sha256(lamps.encode()).hexdigest()[:8]}"

@@ -36,17 +36,22 @@ class Curve(StrEnum):
 class Frozen(BaseModel):
     """The base of all: frozen, nothing unknown let in."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class TrackEntry(Frozen):
     """One track as a pool file names it; what is left out comes from the file's tags and the analysis."""
 
     file: FileName
+    """The audio file, relative to the pool file."""
     title: str | None = None
+    """Its title; without it the file's own tag."""
     artist: str | None = None
+    """Who made it; without it the file's own tag."""
     has_words: bool | None = None
+    """Whether words are sung or spoken in it; null: nobody has said."""
     energy: Energy | None = None
+    """From 0 (still) to 1 (driving); without it what was measured."""
     gain_db: Annotated[float, Field(ge=-30.0, le=12.0)] = 0.0
     """Added to the loudness correction: for a track that still feels too loud or too soft."""
 
@@ -55,7 +60,9 @@ class EnergyRange(Frozen):
     """The least and the most energy of a pool's tracks."""
 
     low: Energy = 0.0
+    """The least."""
     high: Energy = 1.0
+    """The most."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -73,15 +80,23 @@ class Pool(Frozen):
     """
 
     pool: PoolName
+    """Its id, that profiles name."""
     title: Name
+    """Its name on the tablet."""
     mood: Name
+    """The mood its tracks share, in a word."""
     energy: EnergyRange = EnergyRange()
+    """How much energy its tracks have."""
     curve: Curve = Curve.LEVEL
+    """How the energy moves while it plays through a phase."""
     words_allowed: bool = False
     """Tracks may have sung or spoken words; one that does not say is then taken to have them."""
     tracks: tuple[TrackEntry, ...] = ()
+    """Files one by one."""
     files: tuple[Name, ...] = ()
+    """Files by patterns like `*.flac`, relative to this file."""
     generated: tuple[PoolName, ...] = ()
+    """Pieces that Stillroom makes itself."""
 
     @model_validator(mode="after")
     def _has_music(self) -> Self:

@@ -144,6 +144,11 @@ class MqttModel(FileModel):
     """A file that holds the password, readable by the daemon alone."""
     tls: TlsFilesModel | None = None
     """TLS to the broker; null is none."""
+    users_folder: FilePath | None = None
+    """The folder that `stillroom broker-config` wrote, relative to this file: each room's own user and
+    password, and with the embedded broker everybody's. It opens to a network with this alone."""
+    discovery: Literal["both", "device", "component", "off"] = "both"
+    """What Home Assistant is told: a message a room (2024.11 and later), one an entity, both, or nothing."""
 
 
 class WebModel(FileModel):
@@ -233,7 +238,7 @@ class SiteModel(FileModel):
     """The language of prompts and cards."""
     timezone: Annotated[str, Field(max_length=60)] | None = None
     """The time zone by its IANA name; null is the machine's."""
-    rooms: Annotated[tuple[RoomModel, ...], Field(min_length=1, max_length=64)]
+    rooms: Annotated[tuple[RoomModel, ...], Field(min_length=1, max_length=400)]
     """The rooms."""
     profiles: Annotated[tuple[FilePath, ...], Field(max_length=50)] = ()
     """The clinic's own profiles, files or folders, relative to this file; they come over the shipped ones."""

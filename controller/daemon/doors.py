@@ -9,10 +9,14 @@ import structlog
 
 from controller.api import Rooms
 from controller.bookings import Bookings
+from controller.broker_config import read_broker_users, read_password, user_name
+from controller.core.broker_access import BrokerRole
+from controller.daemon.broker import broker_plan
 from controller.daemon.options import RunOptions
 from controller.daemon.rooms import SiteParts
 from controller.errors import StillroomError, UserError
 from controller.mqtt_api import MqttApi, MqttPrompts
+from controller.mqtt_homeassistant import Discovery
 from controller.mqtt_topics import will_for
 from controller.ports import Prompts
 from controller.web.access import Access
@@ -47,7 +51,7 @@ class Doors:
         self._shared, self._loaded, self._options = shared, loaded, options
         mqtt = loaded.site.mqtt
         self._mqtt_port = options.mqtt_port if options.mqtt_port is not None else mqtt.port
-        self._broker = EmbeddedBroker(mqtt.listen, self._mqtt_port) if mqtt.host is None else None
+        self._broker = embedded_broker(loaded, self._mqtt_port) if mqtt.host is None else None
         self._access = Access(shared.data, shared.clock)
         self._served = asyncio.Event()
         self._port = 0
@@ -85,12 +89,18 @@ class Doors:
                     None if cert is None else str(resolve(cert)),
                     None if key is None else str(resolve(key)),
                 )
+            username = mqtt.username
+            password = _secret(None if mqtt.password_file is None else resolve(mqtt.password_file))
+            if mqtt.users_folder is not None and username is None:
+                # Each room is a user of its own: whoever holds one room's password holds no other room.
+                username = user_name(BrokerRole.CONTROLLER, room)
+                password = read_password(resolve(mqtt.users_folder), username)
             settings = MqttSettings(
-                host=mqtt.host or mqtt.listen,
+                host=mqtt.host or _reachable(mqtt.listen),
                 port=self._mqtt_port,
                 client_id=f"stillroom-{self._loaded.site.site}-{room}",
-                username=mqtt.username,
-                password=_secret(None if mqtt.password_file is None else resolve(mqtt.password_file)),
+                username=username,
+                password=password,
                 tls=tls,
             )
             self._links[room] = MqttLink(self._shared.clock, settings, will_for(room))
@@ -111,7 +121,8 @@ class Doors:
             UserError: the web app cannot be served where the site says.
         """
         links = {room: self._link(room) for room in rooms}
-        api = MqttApi(links, rooms, self._shared.clock, report=report)
+        discovery = Discovery(self._loaded.site.mqtt.discovery)
+        api = MqttApi(links, rooms, self._shared.clock, discovery=discovery, report=report)
         self._api = api
         group.create_task(api.run() if self._broker is None else self._run_with(self._broker, api, report))
         group.create_task(self._serve_web(rooms, screens, health, calendar))
@@ -167,6 +178,30 @@ class Doors:
     def _listening(self, port: int) -> None:
         self._port = port
         self._served.set()
+
+
+def embedded_broker(loaded: LoadedSite, port: int) -> EmbeddedBroker:
+    """Return the site's own broker, with the users that the site file names.
+
+    Raises:
+        UserError: it would be open to a network without users, or their folder cannot be read.
+    """
+    mqtt = loaded.site.mqtt
+    if mqtt.users_folder is not None:
+        users = read_broker_users(loaded.resolve(mqtt.users_folder), broker_plan(loaded.site))
+        return EmbeddedBroker(mqtt.listen, port, users=users)
+    try:
+        return EmbeddedBroker(mqtt.listen, port)
+    except UserError:
+        raise UserError(
+            f"mqtt.listen: the embedded broker is not opened to {mqtt.listen} without users: run "
+            "'stillroom broker-config' and name its folder as mqtt.users_folder"
+        ) from None
+
+
+def _reachable(listen: str) -> str:
+    """Return where we ourselves find the embedded broker that listens there."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen, listen)  # noqa: S104 - read, not bound
 
 
 def _secret(path: Path | None) -> str | None:
