@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from controller.cli import library, lights, mqtt, rehearse, run
+from controller.cli import calibrate, library, lights, mqtt, rehearse, run
 from controller.daemon.options import default_data_dir
 from controller.errors import UserError
 
@@ -27,6 +27,7 @@ app.command("pair-bridge")(lights.pair_bridge)
 app.command("find-bridges")(lights.find_bridges)
 app.command("broker-config")(mqtt.broker_config)
 app.command("prompt-device")(mqtt.prompt_device)
+app.command("calibrate")(calibrate.calibrate)
 app.add_typer(library.app, name="library")
 
 DataOption = Annotated[Path | None, typer.Option("--data", help="Folder of the journal, tokens and music.")]
