@@ -43,5 +43,6 @@ def calibrate(
     found = asyncio.run(measure(plan, RealClock(), read_meter))
     typer.echo(
         f"{found.device}: {found.reading_dba:g} dB(A) at {found.loudness_lufs:g} LUFS, "
-        f"so K = {found.k_db:g} dB. It holds from the daemon's next start, as long as no volume knob is moved."
+        f"so K = {found.k_db:g} dB. "
+        "It holds from the daemon's next start, as long as no volume knob is moved."
     )

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from controller.calibration import Calibration, measured, save_calibration
 from controller.conductor import REFERENCE_LUFS
@@ -23,7 +23,6 @@ from playlists.calibration_noise import NOISE_LUFS, render_noise
 from profiles.catalogue import load_site
 from profiles.site import limits_of
 
-Output = Literal["speakers", "headphones"]
 READ_AT_LUFS: Final = -26.0
 FADE_MS: Final = 5_000
 SETTLED_LU: Final = 0.5
@@ -31,7 +30,9 @@ SETTLE_MS: Final = 3_000
 FIRST_SOUND_MS: Final = 30_000
 LONGEST_MS: Final = 900_000
 _STEP_MS: Final = 100
-LOUDEST_ASKED_DBA: Final = 100.0
+QUIETEST_READ_DBA: Final = 35.0
+"""Less is the room's own noise."""
+LOUDEST_READ_DBA: Final = 100.0
 
 
 @dataclass(slots=True)
@@ -67,16 +68,18 @@ class CalibrationPlan:
     noise: Path
 
 
-def plan_calibration(site_file: Path, room_id: str | None, data: Path, output: Output) -> CalibrationPlan:
-    """Return what to measure.
+def plan_calibration(
+    site_file: Path, room_id: str | None, data: Path, *, headphones: bool = False
+) -> CalibrationPlan:
+    """Return what to measure: a room's speakers, or its headphones.
 
     Raises:
         UserError: no such room, no such output, or nothing to play on.
     """
     loaded = load_site(site_file, drivers=known_drivers())
     model = loaded.site.rooms[0] if room_id is None else loaded.room(room_id)
-    device = model.audio.output if output == "speakers" else model.audio.headphones_output
-    if output == "headphones" and device is None:
+    device = model.audio.headphones_output if headphones else model.audio.output
+    if headphones and device is None:
         raise UserError(f"room {model.id!r} has no headphones in the site file (audio.headphones_output)")
     ceiling = limits_of(loaded.site, model).ceiling_dba - CAUTIOUS_K_DB
     config = PlayerConfig(
@@ -162,7 +165,9 @@ async def _measure(heard: _Heard, clock: Clock, read_meter: Callable[[str], Awai
     reading = await read_meter(heard.status.device)
     if not heard.is_steady(clock.now_ms()):
         raise UserError("the sound did not stay the same while it was read: calibrate again")
-    if reading > LOUDEST_ASKED_DBA:
-        raise UserError(f"{reading:g} dB(A) is too loud to be in a treatment room: turn the amplifier down")
+    if reading > LOUDEST_READ_DBA:
+        raise UserError(f"{reading:g} dB(A) is too loud for a treatment room: turn the amplifier down")
+    if reading < QUIETEST_READ_DBA:
+        raise UserError(f"{reading:g} dB(A) cannot be told from the room's own noise: turn the amplifier up")
     day = clock.local_time().date().isoformat()
     return measured(heard.status.device, reading, heard.status.loudness_lufs, day)
