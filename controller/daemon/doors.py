@@ -13,7 +13,7 @@ from controller.broker_config import read_broker_users, read_password, user_name
 from controller.core.broker_access import BrokerRole
 from controller.daemon.broker import broker_plan
 from controller.daemon.options import RunOptions
-from controller.daemon.rooms import SiteParts
+from controller.daemon.rooms import SiteParts, tap_path
 from controller.errors import StillroomError, UserError
 from controller.mqtt_api import MqttApi, MqttPrompts
 from controller.mqtt_homeassistant import Discovery
@@ -26,6 +26,7 @@ from controller.web.serving import Tls, bind, serve
 from hardware.broker_embedded import EmbeddedBroker
 from hardware.mqtt_link import MqttLink, MqttSettings
 from hardware.mqtt_socket import MqttTls
+from hardware.player.listening import stream_mix
 from profiles.catalogue import LoadedSite
 
 log = structlog.get_logger()
@@ -171,6 +172,7 @@ class Doors:
             secure=tls is not None,
             addresses=lambda: (self.address,),
             calendar=calendar,
+            listen=lambda room: stream_mix(tap_path(self._shared.data, room)),
         )
         port = self._options.port if self._options.port is not None else web.port
         await serve(app, web.host, port, tls=tls, started=self._listening)

@@ -42,7 +42,6 @@ class OpenRoom:
     journal: SqliteJournal
     voice: SpokenPrompts
     words_ahead: tuple[str, ...]
-    tap: Path | None
 
     def on_player(self, event: PlayerEvent) -> None:
         """Take the player's word: what is about a prompt's recording is the voice's business."""
@@ -90,8 +89,7 @@ async def open_room(
     """
     clock, limits = shared.clock, limits_of(shared.site, model)
     lights = await open_room_lights(model, shared.data, clock)
-    config = player_config(shared, model)
-    player = PlayerProcess(config)
+    player = PlayerProcess(player_config(shared, model))
     desk = LightDesk(lights.fixtures, lights.zone_of, lights.driver_of, limits, clock)
     meter = SoundMeter(limits.ceiling_dba, shared.calibrations.k_by_device, model.audio.k_db)
     conductor = Conductor(
@@ -123,7 +121,12 @@ async def open_room(
     )
     room = Room(parts)
     room.part_health("calibration", shared.calibrations.problem)
-    return OpenRoom(room, lights, player, journal, voice, client_words(shared), config.tap)
+    return OpenRoom(room, lights, player, journal, voice, client_words(shared))
+
+
+def tap_path(data: Path, room: str) -> Path:
+    """Return the socket where a room's player gives out its mix."""
+    return data / f"tap-{room}.sock"
 
 
 def client_words(shared: SiteParts) -> tuple[str, ...]:
@@ -160,6 +163,6 @@ def player_config(shared: SiteParts, model: RoomModel) -> PlayerConfig:
         headphones_trim_db=audio.headphones_trim_db,
         reference_lufs=REFERENCE_LUFS,
         min_fade_ms=limits.crossfade_min_ms,
-        tap=shared.data / f"tap-{model.id}.sock",
+        tap=tap_path(shared.data, model.id),
         log=shared.data / f"player-{model.id}.log",
     )

@@ -18,6 +18,7 @@ from controller.web.access import Access
 from controller.web.booking_calls import Calendar, booking_calls
 from controller.web.context import WebContext
 from controller.web.guard import Guard
+from controller.web.listen_calls import Listen, listen_calls
 from controller.web.lists import list_calls
 from controller.web.live import LiveRoom
 from controller.web.pages import page_calls
@@ -42,17 +43,20 @@ def create_app(  # noqa: PLR0913 - the composition root names each part
     origins: tuple[str, ...] = (),
     addresses: Callable[[], tuple[str, ...]] = tuple,
     calendar: Calendar | None = None,
+    listen: Listen | None = None,
 ) -> FastAPI:
     """Return the app that serves these rooms.
 
     ``health`` gives the reasons why something is not well. ``screens`` are the clients' displays, one for
     each room: give them to the rooms as a prompt port; without, the displays stay empty. ``secure``: it is
     served under TLS. ``origins``: further origins its pages may have. ``addresses``: where tablets find it.
-    ``calendar``: the site's bookings, if it takes any.
+    ``calendar``: the site's bookings, if it takes any. ``listen``: opens a room's mix to listen in.
     """
     live = {room_id: LiveRoom(room, clock) for room_id, room in rooms.items()}
     shown = {room_id: (screens or {}).get(room_id) or PromptScreen(clock) for room_id in rooms}
-    context = WebContext(rooms, access, health, clock, live, shown, secure, origins, addresses, calendar)
+    context = WebContext(
+        rooms, access, health, clock, live, shown, secure, origins, addresses, calendar, listen
+    )
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -72,7 +76,15 @@ def create_app(  # noqa: PLR0913 - the composition root names each part
         lifespan=lifespan,
     )
     app.add_middleware(Guard, origins=origins, secure=secure)
-    for routes in (pairing_calls, room_calls, list_calls, booking_calls, socket_calls, page_calls):
+    for routes in (
+        pairing_calls,
+        room_calls,
+        listen_calls,
+        list_calls,
+        booking_calls,
+        socket_calls,
+        page_calls,
+    ):
         app.include_router(routes(context))
     app.mount("/static", StaticFiles(directory=STATIC_DIR), name="static")
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]

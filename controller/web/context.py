@@ -19,6 +19,7 @@ from controller.web.screens import PromptScreens
 
 if TYPE_CHECKING:
     from controller.web.booking_calls import Calendar
+    from controller.web.listen_calls import Listen
 
 COOKIE: Final = "stillroom"
 SECURE_COOKIE: Final = "__Host-stillroom"
@@ -43,6 +44,7 @@ class WebContext:
     origins: tuple[str, ...] = ()
     addresses: Callable[[], tuple[str, ...]] = field(default=tuple)
     calendar: "Calendar | None" = None
+    listen: "Listen | None" = None
 
     @property
     def cookie(self) -> str:

@@ -4,7 +4,7 @@ It must never slow the player: whoever reads too slowly is cut off there, and th
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +14,7 @@ SAMPLE_FORMAT: Final = "s16le"
 READ_BYTES: Final = 1 << 15
 
 
-async def read_mix(tap: Path) -> AsyncIterator[bytes]:
+async def read_mix(tap: Path) -> AsyncGenerator[bytes, None]:
     """Yield the mix as it is played: 16-bit little-endian PCM, 48 kHz, two channels. Ends with the player.
 
     Raises:
