@@ -42,6 +42,8 @@ LEAST_HEARD_MS: Final = 30_000
 """No track is begun for less than this before its phase ends: the bed carries the room over."""
 SCORE_LEVEL_MS: Final = 12_000
 THERAPIST_LEVEL_MS: Final = 1_000
+FAILED_REST_MS: Final = 600_000
+"""A track that could not be played is tried again after this long (real ms): its disk may be back."""
 RESUME_WAIT_MS: Final = 1_500
 """After a restart the player, which played on, says within this time what it is playing."""
 
@@ -77,7 +79,7 @@ class Conductor:
         self._ceiling_lufs = limits.ceiling_dba - self._k_db
         self._seed = seed
         self._gain = GainModel(clock.now_ms())
-        self._level: float | None = None
+        self._level: tuple[float, int] | None = None
         self._target: MusicTarget | None = None
         self._target_ms = 0
         self._history: tuple[str, ...] = ()
@@ -88,6 +90,8 @@ class Conductor:
         self._status: PlayerStatus | None = None
         self._count = 0
         self._adopt_until_ms: int | None = None
+        self._failed: dict[str, int] = {}
+        self._touches = 0
         self.problem: str | None = None
         """Why the bed plays where a pool was asked for, in one clear line, or None."""
 
@@ -102,7 +106,7 @@ class Conductor:
         self._target_ms = self._clock.now_ms()
         if self._adopt_until_ms is not None:
             if self._clock.now_ms() < self._adopt_until_ms and self._status is None:
-                self._move_level(target)
+                # Not a word to the player before it has said how loud it is: from there the level moves on.
                 return
             self._adopt(target)
             before = target
@@ -128,8 +132,12 @@ class Conductor:
 
     def tick(self) -> None:
         """Give up waiting for a player to say what it has been playing."""
-        if self._target is not None and self._adopt_until_ms is not None:
+        if self._adopt_until_ms is None:
+            return
+        if self._target is not None:
             self.follow(self._target)
+        elif self._clock.now_ms() >= self._adopt_until_ms:
+            self._adopt_until_ms = None
 
     def next_due_ms(self) -> int | None:
         """Room time at which ``tick`` has something to do, or None."""
@@ -151,6 +159,7 @@ class Conductor:
                     self._current = None
                 return ()
             case ItemFailed():
+                self._failed[event.track_id] = self._clock.now_ms()
                 self._queue = tuple(item for item in self._queue if item != event.item_id)
                 if self._target is not None and not self._target.unbroken:
                     self._plan_queue(self._target)
@@ -195,6 +204,8 @@ class Conductor:
     def _adopt(self, target: MusicTarget) -> None:
         self._adopt_until_ms = None
         status = self._status
+        if status is not None:
+            self._gain = GainModel(self._clock.now_ms(), status.programme_db, status.programme_db)
         self._current = None if status is None else status.item_id
         if self._current is None and not target.silent:
             self._start_fresh(target, target.crossfade_ms)
@@ -308,7 +319,7 @@ class Conductor:
             phase_ms=None if phase is None else phase // speed,
             crossfade_ms=target.crossfade_ms,
             excluded_pools=target.excluded_pools,
-            excluded_tracks=target.excluded_tracks,
+            excluded_tracks=(*target.excluded_tracks, *self._lately_failed()),
             count=count,
             seed=self._seed,
         )
@@ -336,6 +347,12 @@ class Conductor:
         self._entries[item_id] = entry = _Entry(item, track.pool)
         return entry
 
+    def _lately_failed(self) -> tuple[str, ...]:
+        """Tracks that could not be played a moment ago: chosen again at once, they would fail for ever."""
+        since = self._clock.now_ms() - FAILED_REST_MS * self._clock.speed
+        self._failed = {track: at for track, at in self._failed.items() if at > since}
+        return tuple(self._failed)
+
     # -- how loud
 
     def use_scale(self, k_db: float, ceiling_lufs: float) -> None:
@@ -347,22 +364,26 @@ class Conductor:
     def _move_level(self, target: MusicTarget) -> None:
         wanted = SILENT_DB
         over_ms = target.silence_fade_ms
+        # A person's volume that was set an hour ago does not make the score's next change a person's.
+        authority = target.authority if target.touches != self._touches else Authority.SCORE
+        self._touches = target.touches
         if not target.silent:
             dba = min(target.level_with_trim_dba, self._limits.ceiling_dba)
             lufs = min(dba - self._k_db, self._ceiling_lufs)
             wanted = max(lufs - REFERENCE_LUFS, SILENT_DB + 1.0)
-            over_ms = self._level_fade_ms(target)
-        if wanted == self._level:
+            over_ms = self._level_fade_ms(target, authority)
+        level = (wanted, target.silence_fade_ms if target.silent else 0)
+        if level == self._level:
             return
-        self._level = wanted
+        self._level = level
         now, speed = self._clock.now_ms(), self._clock.speed
         ceiling_db = self._ceiling_lufs - REFERENCE_LUFS
         self._gain, ramp = approve_gain(
-            self._gain, wanted, over_ms * speed, target.authority, self._limits, now, ceiling_db
+            self._gain, wanted, over_ms * speed, authority, self._limits, now, ceiling_db
         )
         self._send(SetLevel("programme", ramp.level_db, ramp.over_ms // speed))
 
-    def _level_fade_ms(self, target: MusicTarget) -> int:
+    def _level_fade_ms(self, target: MusicTarget, authority: Authority) -> int:
         if gain_at(self._gain, self._clock.now_ms()) <= SILENT_DB:
             return target.return_fade_ms
-        return SCORE_LEVEL_MS if target.authority is Authority.SCORE else THERAPIST_LEVEL_MS
+        return SCORE_LEVEL_MS if authority is Authority.SCORE else THERAPIST_LEVEL_MS

@@ -8,7 +8,7 @@ from typing import Final
 
 from controller.core.curves import Curve
 from controller.core.envelope import Authority, Limits, Transition, approve_light
-from controller.core.fade_planner import Plan, authority_left, plan_next
+from controller.core.fade_planner import Plan, authority_left, on_curve, plan_next
 from controller.core.lamp_belief import (
     POWER_ON_LOOK,
     Belief,
@@ -130,9 +130,13 @@ class DeskLamp:
             self.due_ms, self.woken_ms, self._asked_ms = None, None, None
             self.authority = Authority.SCORE
             return False
-        raised = word is not Authority.SCORE and word is not self.authority
+        if word is Authority.SCORE and self.authority is not word and old is not None and self.belief.certain:
+            # What a person asked for may have been reached long ago: it lends the score no speed.
+            lived = self._pinned(old, now_ms)
+            self.authority = authority_left(self.belief.model, lived, self.authority, self._limits, now_ms)
+        raised = word not in (Authority.SCORE, self.authority) and not self._does_right(old, curve, now_ms)
         freed = word is not Authority.SCORE and bool(self.hand)
-        if word is not Authority.SCORE:
+        if raised or (freed and word is not Authority.SCORE):
             self.authority = word
         if freed:
             self.hand, self._suspects = frozenset(), frozenset()
@@ -268,13 +272,18 @@ class DeskLamp:
             return []
         return self._watch(reading, now_ms)
 
-    def memory(self) -> LampMemory | None:
+    def memory(self, now_ms: int) -> LampMemory | None:
         """Return what a restart should know; None while nothing is known."""
-        return LampMemory(self.belief.model, self.hand) if self.known or self.restored else None
+        if not self.known and not self.restored:
+            return None
+        states = possible(self.belief, now_ms)
+        return LampMemory(states[0], self.hand, states[1:])
 
     def remember(self, memory: LampMemory, now_ms: int) -> None:
         """Take up what was known before a restart. A first poll is still waited for."""
-        self.belief = Belief(guarded(memory.model, now_ms, self._limits.reversal_window_ms))
+        window_ms = self._limits.reversal_window_ms
+        others = tuple(guarded(state, now_ms, window_ms) for state in memory.others)
+        self.belief = Belief(guarded(memory.model, now_ms, window_ms), others)
         self.hand, self.restored, self.known = memory.hand, True, False
 
     # ------------------------------------------------------------ inside
@@ -305,6 +314,12 @@ class DeskLamp:
         self.due_ms = end_ms
         return True
 
+    def _does_right(self, old: Curve | None, new: Curve, now_ms: int) -> bool:
+        """Say whether the lamp is on a curve that only came again: that is no new word."""
+        if old is None or not self.belief.certain or not self._runs_right(old, new, now_ms):
+            return False
+        return on_curve(self.belief.model, new, self._limits, now_ms)
+
     def _guess(self, now_ms: int) -> None:
         """No poll came in time: from a checkpoint go on with that, else it might be full on or off."""
         if not self.restored:
@@ -318,11 +333,14 @@ class DeskLamp:
         """The first poll. After a restart it tells the last target, which may be a newer one than we kept."""
         look = read_look(reading, self.belief.model.target)
         window_ms = self._limits.reversal_window_ms
-        if not self.restored or (reading.on is not None and reading.on != self.belief.model.on):
+        if not self.restored or reading.on is False:
             self.belief = found(look, self.belief, now_ms, window_ms)
         elif differences(self.belief.model, reading, now_ms, 0, self.info.mired_range, has_colour=False):
-            other = guarded(resting(look, now_ms, self.belief.model.traits), now_ms, window_ms)
-            self.belief = replace(self.belief, others=(*self.belief.others, other))
+            # It was told something after the checkpoint: it may be anywhere between dark and full.
+            traits = self.belief.model.traits
+            ends = (look, Look(traits.floor_lstar, look.colour), Look(100.0, look.colour))
+            others = tuple(guarded(resting(end, now_ms, traits), now_ms, window_ms) for end in ends)
+            self.belief = replace(self.belief, others=(*self.belief.others, *others))
         self.known, self.woken_ms = True, None
 
     def _came_back(self, reading: Reading, now_ms: int) -> list[News]:

@@ -227,11 +227,11 @@ def approve_light(
 
 def needed_ms(lamp: LampModel, goal: Look, authority: Authority, limits: Limits, now_ms: int) -> float:
     """Return the least time (ms) that a transition from its live look to ``goal`` may take."""
-    if authority is Authority.HELP:
-        return float(limits.help_fade_ms)
     lstar_rate, mired_rate = rates(authority, limits)
     start = luminance_at(lamp, now_ms) if lamp.on else lamp.traits.floor_luminance
     end = luminance_from_lstar(goal.lstar)
+    if authority is Authority.HELP and end >= start:
+        return float(limits.help_fade_ms)
     brightness_s = abs(end - start) * lstar_slope(min(start, end)) / (lstar_rate * RATE_MARGIN)
     colour = colour_at(lamp, now_ms)
     colour_s = colour_length(colour, goal.colour) / (mired_rate * RATE_MARGIN) if lamp.on else 0.0
@@ -277,8 +277,11 @@ def _at_floor(lamp: LampModel, now_ms: int) -> bool:
 
 
 def _help_goal(lamps: Sequence[LampModel], goal: Look, limits: Limits, now_ms: int) -> Look:
-    """Help never dims: the goal is at least what lives now, and what it adds ends at the help light."""
-    live = max(look_at(lamp, now_ms).lstar for lamp in lamps)
+    """Help never dims: the goal is at least what lives now, and what it adds ends at the help light.
+
+    Of a lamp in doubt the dimmest state counts: it must not be thrown to full because it might be there.
+    """
+    live = min(look_at(lamp, now_ms).lstar for lamp in lamps)
     most = lstar_from_luminance(limits.help_percent / 100.0)
     traits = lamps[0].traits
     if live < min(goal.lstar, most):
@@ -294,7 +297,7 @@ def _guard_end(lamps: Sequence[LampModel]) -> int:
 
 
 def _turn_limited(lamps: Sequence[LampModel], goal: Look, limits: Limits, now_ms: int) -> Look | None:
-    """Return the goal cut so that nothing turns inside its window; None if no goal would do for all."""
+    """Return the goal cut so that nothing turns inside its window; None if no goal would do."""
     back = limits.reversal_luminance * THRESHOLD_MARGIN
     low, high = 0.0, 1.0
     for lamp in lamps:
@@ -308,9 +311,15 @@ def _turn_limited(lamps: Sequence[LampModel], goal: Look, limits: Limits, now_ms
     luminance = luminance_from_lstar(goal.lstar)
     if low <= luminance <= high:
         return goal
-    if low > high:
+    if low > high or any(not low <= luminance_at(lamp, now_ms) <= high for lamp in lamps):
+        # Whatever it was told would turn some lamp back, or take it over the edge: let it be until then.
         return None
-    cut = Look(lstar_from_luminance(clamp(luminance, low, high)), goal.colour)
+    reached = clamp(luminance, low, high)
+    lives = [luminance_at(lamp, now_ms) for lamp in lamps]
+    if not min(luminance, max(lives)) - back <= reached <= max(luminance, min(lives)) + back:
+        # One state may not turn yet, and what keeps it steady would throw another far past the wish: wait.
+        return None
+    cut = Look(lstar_from_luminance(reached), goal.colour)
     return shown(cut, lamps[0].traits)
 
 

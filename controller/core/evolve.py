@@ -57,9 +57,10 @@ def _apply(state: RoomState, record: r.Record) -> RoomState:
         case r.LightHeld() | r.LightTrimmed() | r.LightReleased():
             return evolve_light(state, record, body)
         case r.SceneTaken():
-            return take_scene(state, record, body.scene)
+            return _touched(take_scene(state, record, body.scene), record)
         case r.SceneReleased():
-            return release_scene(state, body.name, record.at_ms)
+            by_hand = record.by != "score"
+            return _touched(release_scene(state, body.name, record.at_ms, by_hand=by_hand), record)
         case r.OverrideExpired():
             return _expired(state, body, record.at_ms)
         case (
@@ -70,7 +71,7 @@ def _apply(state: RoomState, record: r.Record) -> RoomState:
             | r.SoundReturned()
             | r.SoundReleased()
         ):
-            return replace(state, sound=_sound(state, record, body))
+            return _touched(replace(state, sound=_sound(state, record, body)), record)
         case r.CommandUndone():
             return undone(state, body.undone_command_id, record.at_ms)
         case r.TrackFailed() | r.LampChangedByHand() | r.FaultRaised() | r.FaultCleared() | r.NoteTaken():
@@ -80,6 +81,13 @@ def _apply(state: RoomState, record: r.Record) -> RoomState:
             if session is None:
                 return state
             return replace(state, session=_session(session, record, body))
+
+
+def _touched(state: RoomState, record: r.Record) -> RoomState:
+    """Note that a person, not the score, had a word on the sound."""
+    if record.by == "score":
+        return state
+    return replace(state, sound=replace(state.sound, touches=state.sound.touches + 1))
 
 
 def _started(state: RoomState, body: r.SessionStarted, at_ms: int) -> RoomState:

@@ -201,24 +201,29 @@ def _under_scene(
     )
 
 
-def release_scene(state: RoomState, name: str, at_ms: int) -> RoomState:
-    """Return the state with a scene taken off; what it covered comes back from the live value."""
+def release_scene(state: RoomState, name: str, at_ms: int, *, by_hand: bool) -> RoomState:
+    """Return the state with a scene taken off; what it covered comes back from the live value.
+
+    ``by_hand``: a person took it off; one that returns by itself lends nothing a person's speed.
+    """
     fade_ms = SCENE_RELEASE_FADE_MS * tempo(state)
     lights = {}
     for zone, over in state.lights.items():
         live = zone_look(state, zone, at_ms)
         lights[zone] = ZoneChannels(
-            _uncovered(over.lstar, live.lstar, name, at_ms, fade_ms),
-            _uncovered(over.colour, live.colour, name, at_ms, fade_ms),
+            _uncovered(over.lstar, live.lstar, name, at_ms, fade_ms, by_hand=by_hand),
+            _uncovered(over.colour, live.colour, name, at_ms, fade_ms, by_hand=by_hand),
         )
     return replace(state, lights=lights, scenes=tuple(on for on in state.scenes if on.scene.name != name))
 
 
-def _uncovered(over: Channel[V], live: V, name: str, at_ms: int, fade_ms: int) -> Channel[V]:
+def _uncovered(
+    over: Channel[V], live: V, name: str, at_ms: int, fade_ms: int, *, by_hand: bool
+) -> Channel[V]:
     if not isinstance(over, Held):
         return over
     if over.scene == name:
-        return from_live(over.beneath or FOLLOWING, live, at_ms, fade_ms, by_hand=True)
+        return from_live(over.beneath or FOLLOWING, live, at_ms, fade_ms, by_hand=by_hand)
     if over.beneath is not None and isinstance(over.beneath, Held) and over.beneath.scene == name:
         return replace(over, beneath=over.beneath.beneath)
     return over

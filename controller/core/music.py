@@ -17,7 +17,8 @@ class MusicTarget:
     """What should be heard at one instant.
 
     ``pool`` None with ``silent`` False means the bed. ``phase_left_ms`` is None while session time stands.
-    ``silence_fade_ms`` and ``return_fade_ms`` are how fast silence comes and goes.
+    ``silence_fade_ms`` and ``return_fade_ms`` are how fast silence comes and goes. ``touches`` changes
+    whenever a person says how loud it should be: only then is ``authority`` a person's.
     """
 
     pool: PoolId | None
@@ -41,6 +42,7 @@ class MusicTarget:
     skip_fade_ms: int
     headphones: bool
     to_speakers: bool
+    touches: int = 0
 
     @property
     def level_with_trim_dba(self) -> float:
@@ -90,6 +92,7 @@ def music_target(state: RoomState, at_ms: int) -> MusicTarget:
         skip_fade_ms=sound.skip_fade_ms,
         headphones=session.headphones,
         to_speakers=any(on.scene.to_speakers for on in state.scenes) or not session.headphones,
+        touches=state.sound.touches,
     )
 
 
@@ -136,6 +139,7 @@ def _at_rest(state: RoomState) -> MusicTarget:
         skip_fade_ms=state.sound.skip_fade_ms,
         headphones=False,
         to_speakers=True,
+        touches=state.sound.touches,
     )
 
 

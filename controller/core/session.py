@@ -91,17 +91,20 @@ def step(state: RoomState, event: Event, now_ms: int, speed: int = 1) -> Step:
     Raises:
         Refused: a command that is not allowed now.
     """
+    found: tuple[r.Record, ...] = ()
+    if isinstance(event, Recovered):
+        # First of all: after a long absence nothing more may fall due before somebody has been asked.
+        found = (_record(state, r.SessionRecovered(event.away_ms, event.ask), now_ms, "daemon", None),)
+        state = evolve(state, found[0])
     after, records = _catch_up(state, now_ms)
     effects = _effects(after, records)
+    records = found + records
     fresh: tuple[r.Record, ...] = ()
     match event:
-        case Tick():
+        case Tick() | Recovered():
             pass
         case Observed():
             fresh = (_record(after, event.body, now_ms, "room", None),)
-        case Recovered():
-            body = r.SessionRecovered(event.away_ms, event.ask)
-            fresh = (_record(after, body, now_ms, "daemon", None),)
         case c.Command():
             bodies = decide(after, event, now_ms)
             fresh = tuple(_stamped(after, body, now_ms, event, speed) for body in bodies)
@@ -109,7 +112,10 @@ def step(state: RoomState, event: Event, now_ms: int, speed: int = 1) -> Step:
     for record in fresh:
         after = evolve(after, record)
     effects += _effects(after, fresh, event)
-    return Step(after, records + fresh, effects, next_due(after, now_ms))
+    # A phase left by hand ends what was asked for until its end, and may cue something at once.
+    after, more = _catch_up(after, now_ms)
+    effects += _effects(after, more)
+    return Step(after, records + fresh + more, effects, next_due(after, now_ms))
 
 
 def _catch_up(state: RoomState, now_ms: int) -> tuple[RoomState, tuple[r.Record, ...]]:

@@ -83,7 +83,10 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """Every override of sound. ``skips`` counts skips; ``return_fade_ms`` is the last return's fade."""
+    """Every override of sound. ``skips`` counts skips; ``return_fade_ms`` is the last return's fade.
+
+    ``touches`` counts a person's words on how loud it is; what ends by itself is not one.
+    """
 
     volume: VolumeOverride = field(default_factory=VolumeOverride)
     mood: MoodOverride | None = None
@@ -91,6 +94,7 @@ class Sound:
     skips: int = 0
     skip_fade_ms: int = 12_000
     return_fade_ms: int = 6_000
+    touches: int = 0
 
 
 @dataclass(frozen=True, slots=True)

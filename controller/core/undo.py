@@ -26,7 +26,12 @@ def undone(state: RoomState, command_id: str, at_ms: int) -> RoomState:
     )
     fade = UNDO_FADE_MS * (1 if session is None else session.speed)
     lights = {zone: _zone(state, before, zone, at_ms, fade, always=retimed) for zone in state.lights}
-    sound = replace(before.sound, skips=state.sound.skips, return_fade_ms=state.sound.return_fade_ms)
+    sound = replace(
+        before.sound,
+        skips=state.sound.skips,
+        return_fade_ms=state.sound.return_fade_ms,
+        touches=state.sound.touches + 1,
+    )
     if before.sound.skips != state.sound.skips:
         # A skip is taken back by the conductor, which crossfades to where the track was.
         sound = replace(sound, skips=before.sound.skips)
