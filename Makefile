@@ -2,6 +2,7 @@
 #              SITE=stillroom.yaml DATA=folder change what it does)
 # make test    everything that is checked before a change is taken
 # make bench   the performance promises, each with its figure
+# make test-homeassistant  Home Assistant's own code against our discovery (a large package, own environment)
 # make lint    only the checks that run nothing
 # make setup   what all of them do first: system packages, .venv, this program in it
 
@@ -20,7 +21,7 @@ RUN_FLAGS = --profile '$(PROFILE)' \
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PYTHON
 
-.PHONY: setup run test lint bench clean
+.PHONY: setup run test test-homeassistant lint bench clean
 .DEFAULT_GOAL := run
 
 setup: $(RUN_STAMP)
@@ -52,6 +53,20 @@ test: lint
 	$(BIN)/pytest -n 2 --dist loadfile -m "not real_time"
 	$(BIN)/pytest -m real_time
 
+# Home Assistant's newest release for Python 3.11, with what its MQTT integration would fetch for itself.
+HA_VENV := .venv-homeassistant
+HA_STAMP := $(HA_VENV)/.stillroom-homeassistant
+
+$(HA_STAMP):
+	@$(PYTHON) -m venv $(HA_VENV)
+	@echo "stillroom: installing Home Assistant into $(HA_VENV)"
+	@$(HA_VENV)/bin/python -m pip --disable-pip-version-check --quiet install \
+		homeassistant==2024.3.3 paho-mqtt==1.6.1 janus==1.0.0
+	@touch $@
+
+test-homeassistant: $(TEST_STAMP) $(HA_STAMP)
+	STILLROOM_TEST_HOMEASSISTANT=1 $(BIN)/pytest tests/homeassistant
+
 bench: $(TEST_STAMP)
 	@failed=; for program in benchmarks/[a-z]*.py; do \
 		echo "== $$program"; \
@@ -60,4 +75,4 @@ bench: $(TEST_STAMP)
 	if [ -n "$$failed" ]; then echo "stillroom: these did not hold their promise:$$failed" >&2; exit 1; fi
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	rm -rf $(VENV) $(HA_VENV) .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
