@@ -65,19 +65,24 @@ async def answer(hass: Any, asked: dict[str, Any]) -> dict[str, Any]:
             return {"error": f"unknown question {other}"}
 
 
+def say(found: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(found, default=str) + "\n")
+    sys.stdout.flush()
+
+
 async def main() -> None:
     import logging
 
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
     hass = await start(Path(sys.argv[1]), int(sys.argv[2]))
     loop = asyncio.get_running_loop()
-    print(json.dumps({"ready": True}), flush=True)
+    say({"ready": True})
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         try:
             found = await answer(hass, json.loads(line))
         except Exception as error:  # noqa: BLE001 - the test is to see whatever Home Assistant says
             found = {"error": f"{type(error).__name__}: {error}"}
-        print(json.dumps(found, default=str), flush=True)
+        say(found)
     await hass.async_stop(force=True)
 
 

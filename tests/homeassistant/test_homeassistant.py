@@ -64,7 +64,7 @@ class HomeAssistant:
         value = "nothing"
         for _ in range(round(seconds / 0.1)):
             states = (await self.ask(ask="states"))["states"]
-            value = states.get(entity, {}).get("state", "nothing")
+            value = str(states.get(entity, {}).get("state", "nothing"))
             if wanted(value):
                 return value
             await asyncio.sleep(0.1)
