@@ -318,6 +318,7 @@ class Room:
         lamps, alive_ms = kept.get("lamps"), kept.get("alive_ms")
         self._parts.desk.restore(lamps if isinstance(lamps, dict) else {})
         self._parts.meter.restore(kept.get("sound"))
+        self._parts.conductor.adopt(())
         try:
             records = await journal.open_session()
         except JournalError as error:
