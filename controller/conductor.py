@@ -206,6 +206,7 @@ class Conductor:
         status = self._status
         if status is not None:
             self._gain = GainModel(self._clock.now_ms(), status.programme_db, status.programme_db)
+        self._touches = target.touches
         self._current = None if status is None else status.item_id
         if self._current is None and not target.silent:
             self._start_fresh(target, target.crossfade_ms)
