@@ -134,8 +134,9 @@ class SpeechRenderer:
                 "speech", "render", f"{self._folder}: {error.strerror or error}", may_retry=True
             ) from None
         finally:
-            raw.unlink(missing_ok=True)
-            done.unlink(missing_ok=True)
+            for part in (raw, done):
+                with suppress(OSError):
+                    part.unlink(missing_ok=True)
         raise DriverError("speech", "render", "; ".join(faults), may_retry=True)
 
 

@@ -130,6 +130,8 @@ class Server:
                     self._send(encode(self.status))
         self._send_events()
         self._drop_daemon()
+        for link in self._taps:
+            link.connection.close()
 
     def _accept(self) -> None:
         connection, _ = self._listener.accept()
