@@ -181,13 +181,14 @@ def wait_ready(found: Daemon, bridge: BridgeChild) -> None:
 
 
 def measure(send: Send, doors: Doors, bridge: BridgeChild, count: int, level: float) -> list[float]:
-    """Send ``count`` commands, lamp after lamp, each a little brighter; return each one's latency in ms."""
+    """Send ``count`` commands, lamp after lamp, brighter and back; return each one's latency in ms."""
     sent: list[tuple[int, float]] = []
     first = max((int(entry["number"]) for entry in bridge.log()), default=0)  # type: ignore[call-overload]
     for number in range(count):
         zone = number % LAMPS + 1
         at_ms = time.monotonic_ns() / 1e6
-        send(command(zone, level + number // LAMPS * 0.8))
+        # A change worth a tap; a smaller one than the lamp's steps is rightly begun when it can be shown.
+        send(command(zone, level + number // LAMPS % 2 * 6.0))
         sent.append((zone, at_ms))
         time.sleep(PACE_S)
         doors.drain()
@@ -229,7 +230,7 @@ def run(count: int) -> dict[str, Any]:
             if found:
                 try:
                     wait_ready(found, bridge)
-                    time.sleep(2.0)
+                    time.sleep(8.0)  # the first looks are reached, each lamp's start-up behaviour is set
                     doors = Doors(found)
                 except BaseException:
                     sys.stderr.write((Path(name) / "daemon.log").read_text(errors="replace")[-3000:])

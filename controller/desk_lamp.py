@@ -6,7 +6,7 @@ It must never send while a lamp's state is worth waiting for, and never take bac
 from dataclasses import dataclass, replace
 from typing import Final
 
-from controller.core.curves import Curve
+from controller.core.curves import Curve, Pinned
 from controller.core.envelope import Authority, Limits, Transition, approve_light
 from controller.core.fade_planner import Plan, authority_left, on_curve, plan_next
 from controller.core.lamp_belief import (
@@ -31,8 +31,9 @@ from controller.core.lamp_watch import (
     looks_lost,
     read_look,
     reading_of,
+    was_told,
 )
-from controller.core.light import Colour, Look
+from controller.core.light import Look
 from controller.core.score import ZoneId
 from controller.lamp_checkpoint import LampMemory
 from controller.ports import FixtureInfo, LampCommand, LampReport
@@ -66,27 +67,6 @@ class LampHealth:
 
 
 News = ByHand | LampHealth
-
-
-@dataclass(frozen=True, slots=True)
-class Pinned:
-    """A curve of which one attribute stays as a hand left it."""
-
-    curve: Curve
-    lstar: float | None
-    colour: Colour | None
-
-    def look_at(self, at_ms: int) -> Look:
-        """Return the curve's look with the pinned attribute."""
-        look = self.curve.look_at(at_ms)
-        return Look(
-            look.lstar if self.lstar is None else self.lstar,
-            look.colour if self.colour is None else self.colour,
-        )
-
-    def knots(self, from_ms: int, until_ms: int) -> tuple[int, ...]:
-        """Return the curve's corners."""
-        return self.curve.knots(from_ms, until_ms)
 
 
 class DeskLamp:
@@ -335,7 +315,7 @@ class DeskLamp:
         window_ms = self._limits.reversal_window_ms
         if not self.restored or reading.on is False:
             self.belief = found(look, self.belief, now_ms, window_ms)
-        elif differences(self.belief.model, reading, now_ms, 0, self.info.mired_range, has_colour=False):
+        elif not was_told(reading, self.belief.model.target, self.info.mired_range):
             # It was told something after the checkpoint: it may be anywhere between dark and full.
             traits = self.belief.model.traits
             ends = (look, Look(traits.floor_lstar, look.colour), Look(100.0, look.colour))

@@ -84,9 +84,9 @@ class LightDesk:
                 continue
             lamp.woken_ms = now_ms
             driver = self._drivers[fixture]
-            wakes.setdefault((id(driver), lamp.authority), (driver, []))[1].append(fixture)
-        for (_, authority), (driver, fixtures) in wakes.items():
-            driver.wake(fixtures, authority)
+            wakes.setdefault((id(driver), lamp.lane), (driver, []))[1].append(fixture)
+        for (_, lane), (driver, fixtures) in wakes.items():
+            driver.wake(fixtures, lane)
 
     def next_due_ms(self) -> int | None:
         """Room time at which ``tick`` should be called next; None while nothing is to come."""
@@ -175,7 +175,8 @@ class LightDesk:
 
     def checkpoint(self) -> dict[str, object]:
         """Return what a restart needs to know of the lamps, as plain JSON values."""
-        memories = {fixture: lamp.memory() for fixture, lamp in self._lamps.items()}
+        now_ms = self._clock.now_ms()
+        memories = {fixture: lamp.memory(now_ms) for fixture, lamp in self._lamps.items()}
         return save_lamps({f: memory for f, memory in memories.items() if memory is not None})
 
     def restore(self, data: Mapping[str, object]) -> None:

@@ -13,7 +13,7 @@ from dataclasses import replace
 import structlog
 
 from controller.answers import Answers, preview, refusal
-from controller.api import Listener, Named, RoomChange
+from controller.api import Listener, Named
 from controller.core import commands as c
 from controller.core import records as r
 from controller.core.music import music_target
@@ -46,6 +46,7 @@ from controller.ports import (
     Spoken,
 )
 from controller.room_commands import to_command
+from controller.room_news import RoomNews
 from controller.room_parts import RoomParts, WakingSource
 from controller.room_writer import RoomWriter, Write
 from controller.wire import CommandRequest, Reply
@@ -64,7 +65,7 @@ class Room:
         self._parts = parts
         self._clock = parts.clock
         self._state: RoomState = new_room(parts.resting)
-        self._revision = 0
+        self._news = RoomNews(self.snapshot)
         self._next_due: int | None = None
         self._wake = asyncio.Event()
         self._writer = RoomWriter(
@@ -73,7 +74,6 @@ class Room:
             health=lambda message: self.part_health("journal", message),
             checkpoint=self._make_checkpoint,
         )
-        self._listeners: list[Listener] = []
         self._answers = Answers()
         self._faults = FaultBoard()
         self._sheet, self._intention = c.SessionSheet(), ""
@@ -96,7 +96,7 @@ class Room:
         around = Surroundings(
             room=self._parts.room_id,
             title=self._parts.title,
-            revision=self._revision,
+            revision=self._news.revision,
             speed=self._clock.speed,
             lamps=self._parts.desk.lamp_views(now),
             playing=self._parts.conductor.playing(),
@@ -111,7 +111,7 @@ class Room:
             return self._preview(request, by)
         if str(request.id) in self._state.seen and not self._answers.knows(request.id):
             # It was answered by the daemon before this one; its records are in the journal.
-            return Reply(id=request.id, ok=True, journaled=True, revision=self._revision, repeated=True)
+            return Reply(id=request.id, ok=True, journaled=True, revision=self._news.revision, repeated=True)
         return await self._answers.once(request.id, lambda: self._carry_out(request, by))
 
     async def _carry_out(self, request: CommandRequest, by: str) -> Reply:
@@ -119,11 +119,11 @@ class Room:
             command = self._command(request, by)
             write = self._handle(command)
         except (Refused, RefusedError) as refused:
-            return refusal(request.id, refused.code, str(refused), self._revision)
+            return refusal(request.id, refused.code, str(refused), self._news.revision)
         journaled = await self._written(write)
         records = () if write is None else write.records
         kinds = tuple(record.body.kind for record in records if record.command_id == command.command_id)
-        return Reply(id=request.id, ok=True, applied=kinds, journaled=journaled, revision=self._revision)
+        return Reply(id=request.id, ok=True, applied=kinds, journaled=journaled, revision=self._news.revision)
 
     def _command(self, request: CommandRequest, by: str) -> c.Command:
         return to_command(request, by, self._parts.library, self._sheet, self._parts.new_session_id)
@@ -143,14 +143,13 @@ class Room:
                 self._state, self._command(request, by), self._clock.now_ms(), self._clock.speed
             ).state
         except (Refused, RefusedError) as refused:
-            return refusal(request.id, refused.code, str(refused), self._revision)
+            return refusal(request.id, refused.code, str(refused), self._news.revision)
         planned = preview(after, self._clock.now_ms())
-        return Reply(id=request.id, ok=True, revision=self._revision, preview=planned)
+        return Reply(id=request.id, ok=True, revision=self._news.revision, preview=planned)
 
     def watch(self, listener: Listener) -> Callable[[], None]:
         """Call ``listener`` at every change; returns what ends it."""
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener) if listener in self._listeners else None
+        return self._news.watch(listener)
 
     def ribbon(self, profile: str | None = None) -> Ribbon | None:
         """The plan of the session, or of a profile, for a drawing."""
@@ -202,7 +201,7 @@ class Room:
         """Bring lights and bed up for a booked session; a running one is left alone."""
         self._state = prepare(self._state)
         self._converge()
-        self._announce(())
+        self._news.changed(())
 
     def part_health(self, part: str, message: str | None) -> None:
         """A part of the room is not well, in one clear line, or well again (None)."""
@@ -283,7 +282,7 @@ class Room:
         if not done.records and not done.effects:
             return None
         write = self._writer.put(now, session_id, done.records, done.effects)
-        self._announce(done.records)
+        self._news.changed(done.records)
         return write
 
     def _converge(self) -> None:
@@ -300,14 +299,6 @@ class Room:
             self._parts.desk.follow(curves, {zone: zone_authority(state, zone, now) for zone in curves})
         self._parts.conductor.follow(music_target(state, now))
         self.part_health("music.pool", self._parts.conductor.problem)
-
-    def _announce(self, records: tuple[r.Record, ...]) -> None:
-        self._revision += 1
-        if not self._listeners:
-            return
-        change = RoomChange(self.snapshot(), records)
-        for listener in tuple(self._listeners):
-            listener(change)
 
     # -- its life
 
@@ -379,7 +370,7 @@ class Room:
         if now - self._beat_ms < BEAT_MS * self._clock.speed:
             return
         self._beat_ms = now
-        self._announce(())
+        self._news.changed(())
         if now - self._checkpoint_ms >= CHECKPOINT_MS * self._clock.speed:
             self._checkpoint_ms = now
             self._writer.put(now, None, (), ())
