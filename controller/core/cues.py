@@ -29,21 +29,50 @@ class DueCue:
 
 def expected_cues(session: SessionState) -> tuple[DueCue, ...]:
     """Return every cue that has neither gone out nor been left out, by due time."""
-    found = [*_phase_cues(session), *_anchor_cues(session)]
-    return tuple(sorted((cue for cue in found if cue.key not in session.cued), key=lambda cue: cue.due_ms))
+    found = [*_waiting(session)]
+    for index in range(session.entered_slot + 1, len(session.timeline.slots)):
+        found += _slot_cues(session, index)
+    return tuple(sorted(found, key=_due))
 
 
-def _phase_cues(session: SessionState) -> Iterator[DueCue]:
+def next_cue_ms(session: SessionState) -> int | None:
+    """Return the session time of the next cue before this phase's end, or None."""
+    return min((cue.due_ms for cue in _waiting(session)), default=None)
+
+
+def _due(cue: DueCue) -> int:
+    return cue.due_ms
+
+
+def _waiting(session: SessionState) -> Iterator[DueCue]:
+    """What may fall due before this phase's end: later phases' cues wait for their phase."""
+    yield from _slot_cues(session, session.entered_slot)
+    yield from _kept_cues(session)
+    yield from _anchor_cues(session)
+
+
+def _slot_cues(session: SessionState, index: int) -> Iterator[DueCue]:
     timeline = session.timeline
-    for index in range(session.entered_slot, len(timeline.slots)):
-        slot, phase = timeline.slots[index], timeline.phase_of(index)
-        for cue in phase.cues:
-            if cue.offset_ms >= slot.length_ms:
-                continue
-            key = cue_key(index, cue)
-            due = session.deferred.get(key, slot.start_ms + cue.offset_ms)
-            hushed = phase.client_prompts_suppressed and cue.audience is Audience.CLIENT
-            yield DueCue(key, due, cue.prompt, cue.text, cue.audience, cue.ttl_s, hushed)
+    slot, phase, cued, deferred = timeline.slots[index], timeline.phase_of(index), session.cued, session.deferred
+    for cue in phase.cues:
+        key = cue_key(index, cue)
+        if key in cued or cue.offset_ms >= slot.length_ms:
+            continue
+        due = slot.start_ms + cue.offset_ms if key not in deferred else deferred[key]
+        hushed = phase.client_prompts_suppressed and cue.audience is Audience.CLIENT
+        yield DueCue(key, due, cue.prompt, cue.text, cue.audience, cue.ttl_s, hushed)
+
+
+def _kept_cues(session: SessionState) -> Iterator[DueCue]:
+    """Cues that somebody put off beyond the end of their phase: put off is not called off."""
+    for key, due in session.deferred.items():
+        slot, _, name = key.partition(".")
+        if slot == "a" or key in session.cued or int(slot) >= session.entered_slot:
+            continue
+        for cue in session.timeline.phase_of(int(slot)).cues:
+            if cue.cue_id == name:
+                hushed = session.phase.client_prompts_suppressed and cue.audience is Audience.CLIENT
+                yield DueCue(key, due, cue.prompt, cue.text, cue.audience, cue.ttl_s, hushed)
 
 
 def cue_key(slot: int, cue: Cue) -> str:
@@ -52,16 +81,19 @@ def cue_key(slot: int, cue: Cue) -> str:
 
 
 def _anchor_cues(session: SessionState) -> Iterator[DueCue]:
-    score = session.timeline.score
+    score, marked = session.timeline.score, dict[str, int | None](session.anchors)
     for cue in score.anchor_cues:
-        anchor_ms = session.anchors.get(cue.anchor)
-        if anchor_ms is None:
-            anchor_ms = _expected_anchor(session, score.anchors.get(cue.anchor))
-            if anchor_ms is None:
-                continue
         key = f"a.{cue.cue_id}"
+        if key in session.cued:
+            continue
+        if cue.anchor not in marked:
+            marked[cue.anchor] = _expected_anchor(session, score.anchors.get(cue.anchor))
+        anchor_ms = marked[cue.anchor]
+        if anchor_ms is None:
+            continue
         due = session.deferred.get(key, max(anchor_ms + cue.offset_ms, 0))
-        yield DueCue(key, due, cue.prompt, cue.text, cue.audience, cue.ttl_s, suppressed=False)
+        hushed = session.phase.client_prompts_suppressed and cue.audience is Audience.CLIENT
+        yield DueCue(key, due, cue.prompt, cue.text, cue.audience, cue.ttl_s, hushed)
 
 
 def _expected_anchor(session: SessionState, phase: str | None) -> int | None:
@@ -75,9 +107,8 @@ def _expected_anchor(session: SessionState, phase: str | None) -> int | None:
 def due_bodies(session: SessionState, now_session_ms: int) -> tuple[r.RecordBody, ...]:
     """Return the records of every cue that is due: cued, or left out and why."""
     bodies: list[r.RecordBody] = []
-    for cue in expected_cues(session):
-        if cue.due_ms > now_session_ms:
-            break
+    due = [cue for cue in _waiting(session) if cue.due_ms <= now_session_ms]
+    for cue in sorted(due, key=_due):
         late_ms = now_session_ms - cue.due_ms
         allowed_ms = CLIENT_LATE_MS if cue.audience is Audience.CLIENT else cue.ttl_s * 1000
         if cue.suppressed:

@@ -6,6 +6,7 @@ from typing import assert_never
 from controller.core import commands as c
 from controller.core import records as r
 from controller.core.channels import move_colour, move_lstar
+from controller.core.cues import expected_cues
 from controller.core.light import Mired
 from controller.core.refusal import Refused
 from controller.core.score import Audience, ZoneId
@@ -254,7 +255,13 @@ def _prompt(
         case c.PromptDefer():
             if body.cue_id in session.cued:
                 raise Refused("already_cued", f"cue {body.cue_id!r} has gone out already")
-            until = session.session_ms(now_ms) + round(body.minutes * MS_PER_MIN)
+            waiting = {cue.key: cue.due_ms for cue in expected_cues(session)}
+            if body.cue_id not in waiting:
+                raise Refused(
+                    "unknown_cue", f"no cue {body.cue_id!r} waits{_nearest(body.cue_id, tuple(waiting))}"
+                )
+            due = max(waiting[body.cue_id], session.session_ms(now_ms))
+            until = due + round(body.minutes * MS_PER_MIN)
             return (r.PromptDeferred(body.cue_id, until),)
         case c.PromptAck():
             if not any(card.prompt_id == body.prompt_id for card in session.cards):

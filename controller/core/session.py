@@ -12,7 +12,7 @@ from typing import TypeAlias
 from controller.core import commands as c
 from controller.core import records as r
 from controller.core.channels import Held
-from controller.core.cues import due_bodies, expected_cues
+from controller.core.cues import due_bodies, next_cue_ms
 from controller.core.decide import decide
 from controller.core.evolve import evolve
 from controller.core.evolve_light import is_over
@@ -112,10 +112,13 @@ def step(state: RoomState, event: Event, now_ms: int, speed: int = 1) -> Step:
     for record in fresh:
         after = evolve(after, record)
     effects += _effects(after, fresh, event)
-    # A phase left by hand ends what was asked for until its end, and may cue something at once.
-    after, more = _catch_up(after, now_ms)
-    effects += _effects(after, more)
-    return Step(after, records + fresh + more, effects, next_due(after, now_ms))
+    records += fresh
+    if fresh:
+        # A phase left by hand ends what was asked for until its end, and may cue something at once.
+        after, more = _catch_up(after, now_ms)
+        effects += _effects(after, more)
+        records += more
+    return Step(after, records, effects, next_due(after, now_ms))
 
 
 def _catch_up(state: RoomState, now_ms: int) -> tuple[RoomState, tuple[r.Record, ...]]:
@@ -183,9 +186,9 @@ def _session_times(session: SessionState, now: int) -> Iterable[int]:
     edge = next_music_edge(session, now)
     if edge is not None:
         yield edge
-    cues = expected_cues(session)
-    if cues:
-        yield cues[0].due_ms
+    cue_ms = next_cue_ms(session)
+    if cue_ms is not None:
+        yield cue_ms
 
 
 def _record(state: RoomState, body: r.RecordBody, at_ms: int, by: str, command_id: str | None) -> r.Record:
