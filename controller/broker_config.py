@@ -20,6 +20,7 @@ from controller.core.broker_access import (
     Grants,
     grants_for,
     hash_password,
+    wall_grants,
 )
 from controller.errors import InvalidFilesError, Problem, UserError
 
@@ -27,6 +28,8 @@ CONF_NAME: Final = "mosquitto.conf"
 ACL_NAME: Final = "mosquitto.acl"
 PASSWORDS_NAME: Final = "mosquitto.passwd"
 CREDENTIALS_NAME: Final = "credentials.txt"
+WALL_USER: Final = "wall"
+"""The front desk's. No room's user has this name: theirs have a room before and a role behind."""
 
 _LEVEL: Final = re.compile(r"^[A-Za-z0-9_.-]{1,64}$")
 _PREFIX: Final = re.compile(r"^[A-Za-z0-9_.-]{1,64}(/[A-Za-z0-9_.-]{1,64}){0,4}$")
@@ -84,11 +87,12 @@ def user_name(role: BrokerRole, room: str) -> str:
 
 def broker_grants(plan: BrokerPlan) -> dict[str, Grants]:
     """Return every user of the site's broker and what each may do."""
-    return {
+    rooms = {
         user_name(role, room): grants_for(role, room, light_prefixes=plan.light_prefixes)
         for room in plan.rooms
         for role in BrokerRole
     }
+    return {WALL_USER: wall_grants(), **rooms}
 
 
 def write_broker_config(folder: Path, plan: BrokerPlan) -> WrittenBroker:

@@ -27,6 +27,7 @@ app.command("pair-bridge")(lights.pair_bridge)
 app.command("find-bridges")(lights.find_bridges)
 app.command("broker-config")(mqtt.broker_config)
 app.command("prompt-device")(mqtt.prompt_device)
+app.command("wall")(mqtt.wall)
 app.command("calibrate")(calibrate.calibrate)
 app.add_typer(library.app, name="library")
 

@@ -1,5 +1,7 @@
 """``stillroom`` and MQTT: the site's broker, a prompt device, the front desk's wall."""
 
+import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -123,3 +125,38 @@ def prompt_device(  # noqa: PLR0913, PLR0917 - each is an option on the command 
         speak=speak,
     )
     raise typer.Exit(main(settings))
+
+
+def wall(
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 1883,
+    username: UserOption = None,
+    password_file: PasswordOption = None,
+    ca_file: Annotated[
+        Path | None, typer.Option("--tls-ca", help="Who signed the broker's certificate; with it TLS.")
+    ] = None,
+    page_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Its page on this machine; 0 takes any free port.")
+    ] = 8081,
+) -> None:
+    """Show the front desk which rooms are in session, until Ctrl-C. Nothing of any client is on it."""
+    from controller.clock import RealClock  # noqa: PLC0415
+    from controller.daemon.wall import run_wall  # noqa: PLC0415
+    from hardware.mqtt_link import MqttTls  # noqa: PLC0415
+
+    def say(found: int) -> None:
+        typer.echo(f"the wall is at http://127.0.0.1:{found}/")
+
+    with suppress(KeyboardInterrupt):
+        asyncio.run(
+            run_wall(
+                RealClock(),
+                host,
+                port,
+                username=username,
+                password=read_password_file(password_file),
+                tls=None if ca_file is None else MqttTls(str(ca_file)),
+                page_port=page_port,
+                started=say,
+            )
+        )

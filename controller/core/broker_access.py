@@ -80,6 +80,11 @@ def grants_for(role: BrokerRole, room: str, *, light_prefixes: Sequence[str] = (
             return panel + Grants((f"{DISCOVERY_PREFIX}/#",), (f"{DISCOVERY_PREFIX}/status",))
 
 
+def wall_grants() -> Grants:
+    """Return what the front desk's wall may do: see every room's state, and say nothing."""
+    return Grants((f"{PREFIX}/+/status", f"{PREFIX}/+/state"))
+
+
 def covers(pattern: str, topic_filter: str) -> bool:
     """Whether every topic that ``topic_filter`` (or topic) matches is matched by ``pattern`` too."""
     allowed, asked = pattern.split("/"), topic_filter.split("/")

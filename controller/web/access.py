@@ -53,13 +53,16 @@ class Power(StrEnum):
     DESIGN = "design"
     INSTALL = "install"
     SHOW_PROMPTS = "show_prompts"
+    WALL = "wall"
 
 
 POWERS: Final[Mapping[Role, frozenset[Power]]] = {
-    Role.THERAPIST: frozenset({Power.SEE, Power.CONTROL, Power.PREPARE, Power.REPORT, Power.SHOW_PROMPTS}),
+    Role.THERAPIST: frozenset(
+        {Power.SEE, Power.CONTROL, Power.PREPARE, Power.REPORT, Power.SHOW_PROMPTS, Power.WALL}
+    ),
     Role.DESIGNER: frozenset({Power.SEE, Power.DESIGN}),
     Role.INSTALLER: frozenset({Power.SEE, Power.INSTALL}),
-    Role.DISPLAY: frozenset({Power.SHOW_PROMPTS}),
+    Role.DISPLAY: frozenset({Power.SHOW_PROMPTS, Power.WALL}),
 }
 
 UNNAMED: Final[Mapping[Role, str]] = {

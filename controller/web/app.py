@@ -26,6 +26,7 @@ from controller.web.pairing import pairing_calls
 from controller.web.room_calls import room_calls
 from controller.web.screens import PromptScreen
 from controller.web.sockets import socket_calls
+from controller.web.wall_calls import wall_calls
 from controller.wire import CommandRequest
 
 STATIC_DIR: Final = Path(__file__).parent / "static"
@@ -84,6 +85,7 @@ def create_app(  # noqa: PLR0913 - the composition root names each part
         booking_calls,
         socket_calls,
         page_calls,
+        wall_calls,
     ):
         app.include_router(routes(context))
     app.mount("/static", StaticFiles(directory=STATIC_DIR), name="static")

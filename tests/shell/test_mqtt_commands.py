@@ -32,7 +32,7 @@ def test_it_writes_a_broker_that_mosquitto_takes_and_keeps_passwords(tmp_path: P
     asked = ["broker-config", "--folder", str(folder), "--lights", "zigbee2mqtt"]
     first = CliRunner().invoke(app, asked)
     assert first.exit_code == 0, first.output
-    assert "5 new passwords" in first.output
+    assert "6 new passwords" in first.output
     before = (folder / "credentials.txt").read_text()
     assert "topic readwrite zigbee2mqtt/#" in (folder / "mosquitto.acl").read_text()
     again = CliRunner().invoke(app, asked)

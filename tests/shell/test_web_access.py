@@ -193,7 +193,7 @@ def test_roles_hold() -> None:
     assert Power.CONTROL in POWERS[Role.THERAPIST]
     for role in (Role.DESIGNER, Role.INSTALLER, Role.DISPLAY):
         assert Power.CONTROL not in POWERS[role]
-    assert POWERS[Role.DISPLAY] == {Power.SHOW_PROMPTS}
+    assert POWERS[Role.DISPLAY] == {Power.SHOW_PROMPTS, Power.WALL}
     assert [role for role in Role if Power.INSTALL in POWERS[role]] == [Role.INSTALLER]
 
 
