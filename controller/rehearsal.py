@@ -78,6 +78,7 @@ class Rehearsal:
     def __init__(self, room: RehearsalRoom, score: Score) -> None:
         self.clock = ManualClock(START_MS)
         self.state: RoomState = new_room(room.resting)
+        self.room = room
         self._words = room.words
         self._commands: dict[str, int] = dict.fromkeys((f.fixture for f in room.fixtures), 0)
         self.lights = DirectLights(self.clock, room.fixtures, trace=self._lamp_command)

@@ -3,12 +3,14 @@
 Everything here is in session time, so a hold holds the cues too. A cue is due once; ``cued`` remembers it.
 """
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from controller.core import records as r
-from controller.core.score import Audience, Cue
+from controller.core.score import Audience
 from controller.core.state import SessionState
+from controller.core.timeline import PlacedCard, PlacedCue
 
 CLIENT_LATE_MS = 60_000
 """Words for the client that are a minute late are left out: their moment has gone."""
@@ -29,38 +31,62 @@ class DueCue:
 
 def expected_cues(session: SessionState) -> tuple[DueCue, ...]:
     """Return every cue that has neither gone out nor been left out, by due time."""
-    found = [*_waiting(session)]
+    last = session.timeline.slots[-1].end_ms + max(session.deferred.values(), default=0)
+    found = [*_waiting(session, last)]
     for index in range(session.entered_slot + 1, len(session.timeline.slots)):
-        found += _slot_cues(session, index)
+        found += _slot_cues(session, index, last)
     return tuple(sorted(found, key=_due))
 
 
-def next_cue_ms(session: SessionState) -> int | None:
-    """Return the session time of the next cue before this phase's end, or None."""
-    return min((cue.due_ms for cue in _waiting(session)), default=None)
+def next_cue_ms(session: SessionState, now_session_ms: int) -> int | None:
+    """Return the session time after ``now`` at which the next cue of this phase or card is due, or None.
+
+    Everything due by ``now`` must have gone out already.
+    """
+    return min(_next_times(session, now_session_ms), default=None)
+
+
+def _next_times(session: SessionState, now: int) -> Iterator[int]:
+    cued, deferred = session.cued, session.deferred
+    rows: list[tuple[int, Sequence[PlacedCue | PlacedCard]]] = [
+        (0, session.timeline.cues[session.entered_slot])
+    ]
+    rows += _anchored(session)
+    for start, placed in rows:
+        for offset, key, _ in placed[bisect_right(placed, now - start, key=_when) :]:
+            if key not in cued and key not in deferred:
+                yield max(start + offset, 0)
+                break
+    for key, due in deferred.items():
+        slot = key.partition(".")[0]
+        if key not in cued and (slot == "a" or int(slot) <= session.entered_slot):
+            yield due
+
+
+def _when(placed: PlacedCue | PlacedCard) -> int:
+    return placed[0]
 
 
 def _due(cue: DueCue) -> int:
     return cue.due_ms
 
 
-def _waiting(session: SessionState) -> Iterator[DueCue]:
+def _waiting(session: SessionState, until: int) -> Iterator[DueCue]:
     """What may fall due before this phase's end: later phases' cues wait for their phase."""
-    yield from _slot_cues(session, session.entered_slot)
+    yield from _slot_cues(session, session.entered_slot, until)
     yield from _kept_cues(session)
-    yield from _anchor_cues(session)
+    yield from _anchor_cues(session, until)
 
 
-def _slot_cues(session: SessionState, index: int) -> Iterator[DueCue]:
-    timeline = session.timeline
-    slot, phase, cued, deferred = timeline.slots[index], timeline.phase_of(index), session.cued, session.deferred
-    for cue in phase.cues:
-        key = cue_key(index, cue)
-        if key in cued or cue.offset_ms >= slot.length_ms:
-            continue
-        due = slot.start_ms + cue.offset_ms if key not in deferred else deferred[key]
-        hushed = phase.client_prompts_suppressed and cue.audience is Audience.CLIENT
-        yield DueCue(key, due, cue.prompt, cue.text, cue.audience, cue.ttl_s, hushed)
+def _slot_cues(session: SessionState, index: int, until: int) -> Iterator[DueCue]:
+    cued, deferred, phase = session.cued, session.deferred, session.timeline.phase_of(index)
+    for due, key, cue in session.timeline.cues[index]:
+        if due > until:
+            break
+        if key not in cued:
+            hushed = phase.client_prompts_suppressed and cue.audience is Audience.CLIENT
+            at = deferred.get(key, due)
+            yield DueCue(key, at, cue.prompt, cue.text, cue.audience, cue.ttl_s, hushed)
 
 
 def _kept_cues(session: SessionState) -> Iterator[DueCue]:
@@ -75,25 +101,28 @@ def _kept_cues(session: SessionState) -> Iterator[DueCue]:
                 yield DueCue(key, due, cue.prompt, cue.text, cue.audience, cue.ttl_s, hushed)
 
 
-def cue_key(slot: int, cue: Cue) -> str:
-    """Return the name a cue goes by in one stay in its phase; a phase that is entered again cues again."""
-    return f"{slot}.{cue.cue_id}"
+def _anchor_cues(session: SessionState, until: int) -> Iterator[DueCue]:
+    cued = session.cued
+    for start, placed in _anchored(session):
+        for offset, key, cue in placed:
+            if start + offset > until:
+                break
+            if key not in cued:
+                due = session.deferred.get(key, max(start + offset, 0))
+                hushed = session.phase.client_prompts_suppressed and cue.audience is Audience.CLIENT
+                yield DueCue(key, due, cue.prompt, cue.text, cue.audience, cue.ttl_s, hushed)
 
 
-def _anchor_cues(session: SessionState) -> Iterator[DueCue]:
-    score, marked = session.timeline.score, dict[str, int | None](session.anchors)
-    for cue in score.anchor_cues:
-        key = f"a.{cue.cue_id}"
-        if key in session.cued:
-            continue
-        if cue.anchor not in marked:
-            marked[cue.anchor] = _expected_anchor(session, score.anchors.get(cue.anchor))
-        anchor_ms = marked[cue.anchor]
-        if anchor_ms is None:
-            continue
-        due = session.deferred.get(key, max(anchor_ms + cue.offset_ms, 0))
-        hushed = session.phase.client_prompts_suppressed and cue.audience is Audience.CLIENT
-        yield DueCue(key, due, cue.prompt, cue.text, cue.audience, cue.ttl_s, hushed)
+def _anchored(session: SessionState) -> list[tuple[int, tuple[PlacedCard, ...]]]:
+    """Each anchor's session time, marked or expected, with its cards."""
+    found: list[tuple[int, tuple[PlacedCard, ...]]] = []
+    for anchor, placed in session.timeline.cards.items():
+        at = session.anchors.get(anchor)
+        if at is None:
+            at = _expected_anchor(session, session.timeline.score.anchors.get(anchor))
+        if at is not None:
+            found.append((at, placed))
+    return found
 
 
 def _expected_anchor(session: SessionState, phase: str | None) -> int | None:
@@ -107,7 +136,7 @@ def _expected_anchor(session: SessionState, phase: str | None) -> int | None:
 def due_bodies(session: SessionState, now_session_ms: int) -> tuple[r.RecordBody, ...]:
     """Return the records of every cue that is due: cued, or left out and why."""
     bodies: list[r.RecordBody] = []
-    due = [cue for cue in _waiting(session) if cue.due_ms <= now_session_ms]
+    due = [cue for cue in _waiting(session, now_session_ms) if cue.due_ms <= now_session_ms]
     for cue in sorted(due, key=_due):
         late_ms = now_session_ms - cue.due_ms
         allowed_ms = CLIENT_LATE_MS if cue.audience is Audience.CLIENT else cue.ttl_s * 1000

@@ -6,10 +6,10 @@ It shows the plan (holds, extensions and jumps in it), never an override.
 from typing import Final
 
 from controller.core import snapshot as s
-from controller.core.cues import DueCue, cue_key
+from controller.core.cues import DueCue
 from controller.core.light import rgb_hex
 from controller.core.score import Audience, Score
-from controller.core.timeline import Timeline, lay_out
+from controller.core.timeline import Timeline, cue_key, lay_out
 from controller.core.view import phase_views
 
 EVENLY: Final = 96

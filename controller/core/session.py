@@ -186,7 +186,7 @@ def _session_times(session: SessionState, now: int) -> Iterable[int]:
     edge = next_music_edge(session, now)
     if edge is not None:
         yield edge
-    cue_ms = next_cue_ms(session)
+    cue_ms = next_cue_ms(session, now)
     if cue_ms is not None:
         yield cue_ms
 

@@ -8,9 +8,10 @@ construction: every fade starts from where the slot before it had got to.
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from controller.core.light import Look, mix_colours
-from controller.core.score import LightStep, Phase, Score, ZoneId
+from controller.core.score import AnchorCue, Cue, LightStep, Phase, Score, ZoneId
 from controller.core.units import lerp
 
 
@@ -68,6 +69,10 @@ class ZoneTrack:
         return tuple(sorted(corners))
 
 
+PlacedCue: TypeAlias = tuple[int, str, Cue]
+PlacedCard: TypeAlias = tuple[int, str, AnchorCue]
+
+
 @dataclass(frozen=True, slots=True)
 class Timeline:
     """The slots of a session as planned now, with each zone's light laid out over them."""
@@ -75,6 +80,10 @@ class Timeline:
     score: Score
     slots: tuple[Slot, ...]
     tracks: Mapping[ZoneId, ZoneTrack] = field(compare=False, repr=False)
+    cues: tuple[tuple[PlacedCue, ...], ...] = field(compare=False, repr=False, default=())
+    """Each slot's cues by session time, with the name each goes by in that stay."""
+    cards: Mapping[str, tuple[PlacedCard, ...]] = field(compare=False, repr=False, default_factory=dict)
+    """Each anchor's cards by offset, with their names."""
 
     @property
     def end_ms(self) -> int:
@@ -116,7 +125,40 @@ def with_lengths(score: Score, stays: list[tuple[int, int]]) -> Timeline:
         slots.append(Slot(phase_index, at, length_ms))
         at += length_ms
     frozen = tuple(slots)
-    return Timeline(score, frozen, {zone: _track(score, frozen, zone) for zone in score.resting})
+    tracks = {zone: _track(score, frozen, zone) for zone in score.resting}
+    return Timeline(score, frozen, tracks, _place_cues(score, frozen), _place_cards(score))
+
+
+def cue_key(slot: int, cue: Cue) -> str:
+    """Return the name a cue goes by in one stay in its phase; a phase that is entered again cues again."""
+    return f"{slot}.{cue.cue_id}"
+
+
+def _place_cues(score: Score, slots: tuple[Slot, ...]) -> tuple[tuple[PlacedCue, ...], ...]:
+    return tuple(
+        tuple(
+            sorted(
+                (
+                    (slot.start_ms + cue.offset_ms, cue_key(index, cue), cue)
+                    for cue in score.phases[slot.phase_index].cues
+                    if cue.offset_ms < slot.length_ms
+                ),
+                key=_when,
+            )
+        )
+        for index, slot in enumerate(slots)
+    )
+
+
+def _place_cards(score: Score) -> dict[str, tuple[PlacedCard, ...]]:
+    placed: dict[str, list[PlacedCard]] = {}
+    for cue in score.anchor_cues:
+        placed.setdefault(cue.anchor, []).append((cue.offset_ms, f"a.{cue.cue_id}", cue))
+    return {anchor: tuple(sorted(cards, key=_when)) for anchor, cards in placed.items()}
+
+
+def _when(placed: PlacedCue | PlacedCard) -> int:
+    return placed[0]
 
 
 def resized(timeline: Timeline, slot: int, delta_ms: int, session_ms: int) -> Timeline:
