@@ -29,6 +29,18 @@ class AudioFileError(StillroomError):
     """An audio file cannot be read or written; the text is one line for a person."""
 
 
+class _StraightFile(sf.SoundFile):  # type: ignore[misc]
+    """A sound file that is read straight on.
+
+    soundfile seeks after every read of a seekable file, and after a seek an MP3's decoder lacks the bytes
+    its frames borrow from those before: read in pieces, some MP3s are partly zeros.
+    """
+
+    def seekable(self) -> bool:
+        """Say no, so that reading does not seek."""
+        return False
+
+
 class OpenAudio:
     """An audio file being read: its rate in Hz, its channels, and its blocks in order."""
 
@@ -66,7 +78,7 @@ def open_audio(path: Path) -> Iterator[OpenAudio]:
             yield audio
         return
     try:
-        file = sf.SoundFile(str(path))
+        file = _StraightFile(str(path))
     except (sf.SoundFileError, OSError) as error:
         raise AudioFileError(_line(error, path)) from error
     try:

@@ -12,7 +12,7 @@ import soundfile as sf
 from playlists_fixtures import RATE, tone, write_tone
 
 from playlists.analysis import EdgeMeter, measure_file, measure_files, try_measure
-from playlists.audio_files import AudioFileError
+from playlists.audio_files import AudioFileError, open_audio
 from playlists.energy import EnergyMeter
 from playlists.loudness import LoudnessMeter
 from playlists.models import Track
@@ -75,6 +75,34 @@ def test_loudness_agrees_with_ffmpeg(
     assert track.integrated_lufs == pytest.approx(integrated, abs=0.1)
     assert track.range_lu == pytest.approx(range_lu, abs=1.6)  # over 12 s the windows' places tell
     assert track.true_peak_dbtp == pytest.approx(peak, abs=0.4)
+
+
+@pytest.mark.parametrize("maker", ["libsndfile", "ffmpeg"])
+def test_an_mp3_measures_as_the_flac_of_the_same_sound(tmp_path: Path, maker: str) -> None:
+    if maker == "ffmpeg" and FFMPEG is None:
+        pytest.skip("ffmpeg makes the file")
+    sound = music(20.0, RATE, 2, 0.4)
+    flac, mp3 = tmp_path / "sound.flac", tmp_path / "sound.mp3"
+    sf.write(flac, sound, RATE)
+    if maker == "ffmpeg":
+        quietly = [str(FFMPEG), "-v", "error", "-i", str(flac), "-q:a", "2", str(mp3)]
+        subprocess.run(quietly, check=True)
+    else:
+        sf.write(mp3, sound, RATE)
+    one, other = measure_file(flac), measure_file(mp3)
+    assert other.integrated_lufs == pytest.approx(one.integrated_lufs, abs=0.2)
+    assert other.range_lu == pytest.approx(one.range_lu, abs=0.3)
+    assert other.length_ms == pytest.approx(one.length_ms, abs=120)
+
+
+def test_an_mp3_read_in_blocks_is_the_mp3_read_whole(tmp_path: Path) -> None:
+    at = np.arange(20 * RATE) / RATE
+    sweep = 0.4 * np.sin(2 * np.pi * (200 + 20 * at) * at)
+    path = tmp_path / "sweep.mp3"
+    sf.write(path, np.stack([sweep, sweep], axis=1), RATE)
+    whole = sf.read(path, dtype="float32", always_2d=True)[0]
+    with open_audio(path) as audio:
+        assert np.array_equal(np.concatenate(list(audio.blocks)), whole)
 
 
 def test_block_lengths_change_nothing() -> None:
