@@ -33,6 +33,7 @@ from controller.ports import (
 from hardware.driver_options import read_options
 from hardware.faults import DeviceError, Scope
 from hardware.lane_runner import Batch, Chore, LampGroup, LaneRunner, wait_until
+from hardware.lanes import Budget
 from hardware.mqtt_lamps import (
     LampState,
     MqttLamp,
@@ -55,17 +56,35 @@ CONFIRM_MS: Final = 2_000
 SETTLE_MS: Final = 2_000
 PATIENCE_MS: Final = 1_500
 DIALECTS: Final = ("zigbee2mqtt", "homeassistant")
+WIFI_BUDGET: Final = Budget(lights_per_s=40.0, burst=24.0, reserve=16.0, in_flight=16)  # a room at once
 
 
 @dataclass(frozen=True, slots=True)
 class MqttLightOptions:
-    """What the site file may say. ``base``: Zigbee2MQTT's base topic or Home Assistant's discovery prefix."""
+    """What the site file may say. ``base``: Zigbee2MQTT's base topic or Home Assistant's discovery prefix.
+
+    ``lights_per_s``, ``burst``, ``in_flight``: what the lamps can bear (``lanes.Budget``). 0 is the dialect's
+    own: a Zigbee radio's for Zigbee2MQTT, that of lamps on Wi-Fi for Home Assistant's.
+    """
 
     dialect: str = "zigbee2mqtt"
     base: str = ""
     username: str = ""
     password: str = ""
     poll_ms: float = 4_000.0
+    lights_per_s: float = 0.0
+    burst: float = 0.0
+    in_flight: int = 0
+
+    def budget(self) -> Budget:
+        """What the lanes may ask of the lamps."""
+        usual = Budget() if self.dialect == "zigbee2mqtt" else WIFI_BUDGET
+        return replace(
+            usual,
+            lights_per_s=self.lights_per_s or usual.lights_per_s,
+            burst=self.burst or usual.burst,
+            in_flight=self.in_flight or usual.in_flight,
+        )
 
 
 @dataclass(slots=True)
@@ -105,7 +124,9 @@ class MqttLights:
         self._bridge_online: bool | None = None
         self._subscribed: set[str] = set()
         self._came_up = asyncio.Event()
-        self._lanes = LaneRunner(bridge_id, clock, self, tuple(self._configs), poll_ms=options.poll_ms)
+        self._lanes = LaneRunner(
+            bridge_id, clock, self, tuple(self._configs), budget=options.budget(), poll_ms=options.poll_ms
+        )
 
     # ------------------------------------------------------------ the port
 
@@ -360,6 +381,8 @@ def open_lights(
         host, port = "", 0
     if not host:
         raise UserError(f"bridge {bridge_id}: {address!r} is not a broker's address")
+    if min(read.lights_per_s, read.burst, read.in_flight) < 0 or read.lights_per_s > 1_000:
+        raise UserError(f"bridge {bridge_id}: lights_per_s, burst and in_flight: expected 0 or more")
     settings = MqttSettings(
         host,
         port,
