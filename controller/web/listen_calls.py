@@ -7,7 +7,8 @@ slow the player, or keep others out for long.
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable
-from typing import Annotated, Final, TypeAlias
+from contextlib import aclosing
+from typing import Annotated, Final, TypeAlias, cast
 
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import Response, StreamingResponse
@@ -32,10 +33,13 @@ class _LiveStream(StreamingResponse):
     async def stream_response(self, send: Send) -> None:
         start = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
         await send(start)
+        mix = cast("AsyncGenerator[bytes, None]", self.body_iterator)
         try:
-            async for page in self.body_iterator:
-                async with asyncio.timeout(STALLED_S):
-                    await send({"type": "http.response.body", "body": page, "more_body": True})
+            # Closed here whatever happens: a generator that is left lying keeps its place at the player.
+            async with aclosing(mix):
+                async for page in mix:
+                    async with asyncio.timeout(STALLED_S):
+                        await send({"type": "http.response.body", "body": page, "more_body": True})
         except TimeoutError:
             return  # without an end: the server closes the connection
         await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -18,6 +18,7 @@ from controller.clock import RealClock
 from controller.errors import RefusedError
 from controller.web.access import Access, Role
 from controller.web.app import create_app
+from controller.web.listen_calls import Listen
 from controller.web.screens import PromptScreen
 from controller.web.serving import serve
 
@@ -82,14 +83,20 @@ class FakeCalendar:
 
 
 @asynccontextmanager
-async def served(data: Path, *, running: bool = True) -> AsyncIterator[Served]:
+async def served(data: Path, *, running: bool = True, listen: Listen | None = None) -> AsyncIterator[Served]:
     clock = RealClock()
     room, access, screen = FakeRoom(clock, running=running), Access(data, clock, PIN), PromptScreen(clock)
     reasons: list[str] = []
     calendar = FakeCalendar()
     screens = {"garden": screen}
     app = create_app(
-        {"garden": room}, access, lambda: tuple(reasons), clock, screens=screens, calendar=calendar
+        {"garden": room},
+        access,
+        lambda: tuple(reasons),
+        clock,
+        screens=screens,
+        calendar=calendar,
+        listen=listen,
     )
     port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     async with asyncio.TaskGroup() as tasks:
