@@ -240,13 +240,10 @@ class Errors:
 def errors(lamps: Sequence[Lamp], seen: Seen, end: int) -> list[Errors]:
     """Compare lamps with the score every two seconds."""
     found = [Errors([], []) for _ in lamps]
-    last = seen.look_at(T0).lstar
     for at in range(T0, end, SAMPLE_MS):
         look = seen.look_at(at)
-        holds = look.lstar == last and look.lstar == seen.look_at(at + 500).lstar
-        last = look.lstar
         near = [look.lstar, seen.look_at(at - STEP_MS).lstar, seen.look_at(at + STEP_MS).lstar]
-        if holds:
+        if min(near) == max(near):
             near = [shown(look, TRAITS).lstar]
         for lamp, result in zip(lamps, found, strict=True):
             live = lamp.lstar(at)

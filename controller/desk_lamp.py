@@ -1,9 +1,9 @@
 """One lamp at the light desk: what is believed of it, when it needs a command, and what polls mean.
 
-It must never send while a lamp's state is worth waiting for, and never take back what a hand did.
+It must never send while its state is worth waiting for, and never take back what a hand did.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from controller.core.curves import Curve, Pinned
@@ -20,6 +20,7 @@ from controller.core.lamp_belief import (
     settled,
     taken,
     unsent,
+    unsure,
 )
 from controller.core.lamp_model import LampTraits, look_at, resting
 from controller.core.lamp_watch import (
@@ -31,7 +32,8 @@ from controller.core.lamp_watch import (
     looks_lost,
     read_look,
     reading_of,
-    was_told,
+    told_brightness,
+    told_colour,
 )
 from controller.core.light import Look
 from controller.core.score import ZoneId
@@ -82,8 +84,7 @@ class DeskLamp:
         self.authority = Authority.SCORE
         self.due_ms: int | None = None
         self.woken_ms: int | None = None
-        self.known = False
-        self.restored = False
+        self.known = self.restored = False
         self.reachable = info.reachable
         self.hand: frozenset[Attribute] = frozenset()
         self.commands = 0
@@ -204,9 +205,8 @@ class DeskLamp:
         """The whole command was taken."""
         if self._in_flight != command:
             return []
-        self._in_flight = None
+        self._in_flight, self._failures = None, 0
         self.belief = taken(self.belief)
-        self._failures = 0
         return self._unwell(None)
 
     def failed(self, command: LampCommand, message: str, now_ms: int) -> list[News]:
@@ -315,12 +315,13 @@ class DeskLamp:
         window_ms = self._limits.reversal_window_ms
         if not self.restored or reading.on is False:
             self.belief = found(look, self.belief, now_ms, window_ms)
-        elif not was_told(reading, self.belief.model.target, self.info.mired_range):
-            # It was told something after the checkpoint: it may be anywhere between dark and full.
-            traits = self.belief.model.traits
-            ends = (look, Look(traits.floor_lstar, look.colour), Look(100.0, look.colour))
-            others = tuple(guarded(resting(end, now_ms, traits), now_ms, window_ms) for end in ends)
-            self.belief = replace(self.belief, others=(*self.belief.others, *others))
+        else:
+            target = self.belief.model.target
+            bright = told_brightness(reading, target)
+            same_colour = told_colour(reading, target, self.info.mired_range)
+            if not (bright and same_colour):
+                doubt = {"brightness": not bright, "colour": not same_colour}
+                self.belief = unsure(self.belief, look, now_ms, window_ms, **doubt)
         self.known, self.woken_ms = True, None
 
     def _came_back(self, reading: Reading, now_ms: int) -> list[News]:
@@ -346,12 +347,15 @@ class DeskLamp:
     def _watch(self, reading: Reading, now_ms: int) -> list[News]:
         """Judge a poll of a lamp that is ours to lead."""
         settle_ms = SETTLE_MS * self._speed
-        if not self.belief.certain or (self._sent_ms is not None and now_ms < self._sent_ms + settle_ms):
+        if self.belief.untaken or (self._sent_ms is not None and now_ms < self._sent_ms + settle_ms):
             return []
         model = self.belief.model
-        if looks_like_power_on(reading, model) and not self.hand and self._first_power_cut(now_ms):
+        cut = all(looks_like_power_on(reading, state) for state in possible(self.belief, now_ms))
+        if cut and not self.hand and self._first_power_cut(now_ms):
             self._rest(POWER_ON_LOOK, now_ms)
             self.wake_at(now_ms)
+            return []
+        if not self.belief.certain:
             return []
         seen = differences(
             model, reading, now_ms, settle_ms, self.info.mired_range, has_colour=self.info.has_colour

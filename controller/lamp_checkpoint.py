@@ -23,10 +23,11 @@ _ATTRIBUTES: Final[Mapping[str, Attribute]] = {
 
 @dataclass(frozen=True, slots=True)
 class LampMemory:
-    """One lamp as it was last known, and what a hand had changed of it."""
+    """One lamp as it was last known, what a hand had changed of it, and further states it might be in."""
 
     model: LampModel
     hand: frozenset[Attribute] = frozenset()
+    others: tuple[LampModel, ...] = ()
 
 
 def save_lamps(lamps: Mapping[str, LampMemory]) -> dict[str, object]:
@@ -35,11 +36,7 @@ def save_lamps(lamps: Mapping[str, LampMemory]) -> dict[str, object]:
         "version": VERSION,
         "lamps": {
             fixture: {
-                "on": memory.model.on,
-                "start_ms": memory.model.start_ms,
-                "duration_ms": memory.model.duration_ms,
-                "start": _look_json(memory.model.start),
-                "target": _look_json(memory.model.target),
+                "states": [_model_json(model) for model in (memory.model, *memory.others)],
                 "hand": sorted(memory.hand),
             }
             for fixture, memory in lamps.items()
@@ -60,6 +57,16 @@ def load_lamps(data: Mapping[str, object], traits: Mapping[str, LampTraits]) -> 
     return loaded
 
 
+def _model_json(model: LampModel) -> dict[str, object]:
+    return {
+        "on": model.on,
+        "start_ms": model.start_ms,
+        "duration_ms": model.duration_ms,
+        "start": _look_json(model.start),
+        "target": _look_json(model.target),
+    }
+
+
 def _look_json(look: Look) -> dict[str, object]:
     colour = look.colour
     if isinstance(colour, Mired):
@@ -68,18 +75,28 @@ def _look_json(look: Look) -> dict[str, object]:
 
 
 def _memory(data: object, traits: LampTraits) -> LampMemory | None:
+    states = data.get("states") if isinstance(data, Mapping) else None
+    if not isinstance(data, Mapping) or not isinstance(states, list) or not states:
+        return None
+    models = [model for state in states if (model := _model(state, traits)) is not None]
+    if len(models) < len(states):
+        return None
+    hand = data.get("hand")
+    names = [str(name) for name in hand] if isinstance(hand, list) else []
+    attributes = frozenset(_ATTRIBUTES[name] for name in names if name in _ATTRIBUTES)
+    return LampMemory(models[0], attributes, tuple(models[1:]))
+
+
+def _model(data: object, traits: LampTraits) -> LampModel | None:
     if not isinstance(data, Mapping):
         return None
     start, target = _look(data.get("start")), _look(data.get("target"))
     start_ms, duration_ms = _number(data.get("start_ms")), _number(data.get("duration_ms"))
     if start is None or target is None or start_ms is None or duration_ms is None:
         return None
-    model = LampModel(
+    return LampModel(
         data.get("on") is True, round(start_ms), start, target, max(round(duration_ms), 0), traits
     )
-    hand = data.get("hand")
-    names = [str(name) for name in hand] if isinstance(hand, list) else []
-    return LampMemory(model, frozenset(_ATTRIBUTES[name] for name in names if name in _ATTRIBUTES))
 
 
 def _look(data: object) -> Look | None:

@@ -6,7 +6,7 @@ A curve is pure and total: it answers for every instant, and never depends on wh
 from dataclasses import dataclass
 from typing import Protocol
 
-from controller.core.light import Look
+from controller.core.light import Colour, Look
 
 
 class Curve(Protocol):
@@ -39,3 +39,24 @@ class Constant:
         """A constant has no corners."""
         del from_ms, until_ms
         return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """A curve of which one attribute stays as a hand left it."""
+
+    curve: Curve
+    lstar: float | None
+    colour: Colour | None
+
+    def look_at(self, at_ms: int) -> Look:
+        """Return the curve's look with the pinned attribute."""
+        look = self.curve.look_at(at_ms)
+        return Look(
+            look.lstar if self.lstar is None else self.lstar,
+            look.colour if self.colour is None else self.colour,
+        )
+
+    def knots(self, from_ms: int, until_ms: int) -> tuple[int, ...]:
+        """Return the curve's corners."""
+        return self.curve.knots(from_ms, until_ms)

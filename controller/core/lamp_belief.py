@@ -13,7 +13,8 @@ from controller.core.lamp_model import LampModel, Turns, look_at, luminance_at, 
 from controller.core.light import Look, Mired, colour_distance_mired
 from controller.core.units import luminance_from_lstar
 
-MOST_STATES: Final = 6
+MOST_STATES: Final = 16
+EXTREME_WHITES: Final = (Mired(153.0), Mired(500.0))
 POWER_ON_LOOK: Final = Look(100.0, Mired(366.0))
 """How a Hue lamp comes back from a power cut unless it was told otherwise."""
 
@@ -104,12 +105,27 @@ def distinct(states: tuple[LampModel, ...], now_ms: int) -> tuple[LampModel, ...
 def guarded(model: LampModel, now_ms: int, window_ms: int) -> LampModel:
     """Return a lamp of which the last turn is not known: it may have been just now."""
     luminance = luminance_at(model, now_ms)
-    return replace(model, turns=Turns(0, luminance, luminance, now_ms + window_ms))
+    return replace(model, turns=Turns(0, luminance, luminance, now_ms + window_ms, known=False))
 
 
 def found(look: Look, belief: Belief, now_ms: int, window_ms: int) -> Belief:
     """Return the belief that the lamp rests with a look that was read back."""
     return Belief(guarded(resting(look, now_ms, belief.model.traits), now_ms, window_ms))
+
+
+def unsure(
+    belief: Belief, look: Look, now_ms: int, window_ms: int, *, brightness: bool, colour: bool
+) -> Belief:
+    """Return the belief that a lamp was told something, last of all ``look``, that we know nothing of.
+
+    It may be anywhere on its way there: so in brightness, or in colour, everything is possible.
+    """
+    model = belief.model
+    levels = (look.lstar, model.traits.floor_lstar, 100.0) if brightness else (model.target.lstar,)
+    colours = (look.colour, *EXTREME_WHITES) if colour else (look.colour,)
+    ends = [Look(level, look.colour) for level in levels] + [Look(levels[0], shade) for shade in colours]
+    others = tuple(guarded(resting(end, now_ms, model.traits), now_ms, window_ms) for end in ends)
+    return replace(belief, others=(*belief.others, *others))
 
 
 def _one_future(a: LampModel, b: LampModel, now_ms: int) -> bool:
@@ -129,4 +145,5 @@ def _both(a: LampModel, b: LampModel, now_ms: int) -> Turns:
     low = min(a.turns.low, b.turns.low, *levels)
     high = max(a.turns.high, b.turns.high, *levels)
     trend = a.turns.trend if a.turns.trend == b.turns.trend else 0
-    return Turns(trend, low, high, max(a.turns.guard_until_ms, b.turns.guard_until_ms))
+    known = a.turns.known and b.turns.known
+    return Turns(trend, low, high, max(a.turns.guard_until_ms, b.turns.guard_until_ms), known)

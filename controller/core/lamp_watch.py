@@ -11,7 +11,7 @@ from typing import Final, Literal, TypeAlias
 
 from controller.core.lamp_belief import POWER_ON_LOOK
 from controller.core.lamp_model import LampModel
-from controller.core.light import Colour, Look, Mired, Xy, colour_distance_mired, mix_colours
+from controller.core.light import Colour, Look, Mired, Xy, as_xy, colour_distance_mired, mix_colours
 from controller.core.units import clamp, kelvin_from_mired, lstar_from_percent, mired_from_kelvin
 
 Attribute: TypeAlias = Literal["brightness", "colour", "power"]
@@ -90,11 +90,30 @@ def differences(
     return frozenset(found)
 
 
+def told_brightness(reading: Reading, target: Look) -> bool:
+    """Say whether a reading's brightness is just what a lamp was told, as nearly as bridges repeat it."""
+    if reading.on is not None and reading.on != (target.lstar > 0.0):
+        return False
+    return target.lstar <= 0.0 or reading.percent is None or abs(reading.percent - target.percent) <= 0.3
+
+
+def told_colour(reading: Reading, target: Look, mired_range: tuple[float, float] | None) -> bool:
+    """Say whether a reading's colour is just what a lamp was told."""
+    ours, read = target.colour, reading.colour
+    if read is None or target.lstar <= 0.0:
+        return True
+    if isinstance(ours, Mired) and isinstance(read, Mired):
+        told = ours.value if mired_range is None else clamp(ours.value, *mired_range)
+        return abs(told - read.value) <= 1.5
+    a, b = as_xy(ours), as_xy(read)
+    return max(abs(a.x - b.x), abs(a.y - b.y)) <= 0.01
+
+
 def looks_like_power_on(reading: Reading, model: LampModel) -> bool:
     """Say whether a lamp that should be dimmer is found just as lamps come back from a power cut."""
     if reading.on is not True or reading.percent is None or reading.percent < 99.0:
         return False
-    if max(model.start.percent, model.target.percent) > 100.0 - HAND_PERCENT:
+    if model.target.percent > 100.0 - HAND_PERCENT:
         return False
     colour = reading.colour
     return colour is None or colour_distance_mired(colour, POWER_ON_LOOK.colour) <= 8.0

@@ -1,65 +1,13 @@
 """The light desk with lamps that behave in time: what a person in the room would see."""
 
-import json
-
 import pytest
-from light_world import MIN, EyeLamp, LightWorld, PathCurve, StepLights, StillClock, check_speeds, infos
+from light_room import DIM, WARM, follow, percent, ramp, world
+from light_world import MIN, PathCurve, check_speeds
 
-from controller.core.curves import Constant, Curve
-from controller.core.envelope import Authority, Limits
+from controller.core.curves import Constant
+from controller.core.envelope import Authority
 from controller.core.light import Look, Mired, look_from_percent
-from controller.light_desk import LightDesk
 from controller.ports import LampReport, LightSource
-
-DIM = look_from_percent(2, 2000)
-WARM = look_from_percent(35, 2500)
-
-
-class Told:
-    """What the desk told the room."""
-
-    def __init__(self) -> None:
-        self.hands: list[tuple[str, str]] = []
-        self.health: list[tuple[str, str | None]] = []
-
-
-def world(
-    start: Look = WARM,
-    names: tuple[str, ...] = ("a", "b"),
-    *,
-    speed: int = 1,
-    polls: bool = True,
-    **more: object,
-) -> tuple[LightWorld, Told]:
-    clock = StillClock(speed=speed)
-    lamps = {n: EyeLamp(start.percent / 100, start.colour, clock.now) for n in names}
-    lights = StepLights(clock, lamps, infos(names, **more))
-    told = Told()
-    desk = LightDesk(
-        lights.infos,
-        dict.fromkeys(names, "zone"),
-        dict.fromkeys(names, lights),
-        Limits(),
-        clock,
-        on_manual=lambda fixture, attribute: told.hands.append((fixture, attribute)),
-        on_health=lambda part, message: told.health.append((part, message)),
-    )
-    return LightWorld(clock, lights, desk, polls=polls), told
-
-
-def follow(room: LightWorld, curve: Curve | None, word: Authority = Authority.SCORE) -> None:
-    room.desk.follow({} if curve is None else {"zone": curve}, {"zone": word})
-
-
-def ramp(room: LightWorld, to: Look, over_ms: int = 5_000) -> PathCurve:
-    start = room.desk.modelled("a")
-    assert start is not None
-    now = room.clock.now
-    return PathCurve(((now, start), (now + over_ms, to)))
-
-
-def percent(room: LightWorld, fixture: str = "a") -> float:
-    return room.lights.lamps[fixture].y(room.clock.now) * 100
 
 
 def test_it_is_a_light_source() -> None:
@@ -336,54 +284,6 @@ def test_a_lamp_that_never_says_anything_is_led_safely_all_the_same(start: Look)
     room.run(6 * MIN)
     assert percent(room) == pytest.approx(2.0, abs=0.1)
     check_speeds(room.lights.lamps["a"])
-
-
-@pytest.mark.parametrize("saved_late", [False, True])
-def test_a_crash_in_mid_fade_goes_on_from_the_checkpoint(saved_late: bool) -> None:
-    room, _ = world()
-    now = room.clock.now
-    curve = PathCurve(((now + 10_000, WARM), (now + 20 * MIN, DIM)))
-    follow(room, curve)
-    room.run(5 * MIN)
-    kept = json.loads(json.dumps(room.desk.checkpoint()))
-    if saved_late:
-        room.run(3 * MIN)
-    lights = room.lights
-    lights.woken.clear()
-    room.clock.now += 20_000
-    told = Told()
-    desk = LightDesk(
-        lights.infos,
-        {"a": "zone", "b": "zone"},
-        {"a": lights, "b": lights},
-        Limits(),
-        room.clock,
-        on_manual=lambda fixture, attribute: told.hands.append((fixture, attribute)),
-    )
-    desk.restore(kept)
-    after = LightWorld(room.clock, lights, desk)
-    desk.follow({"zone": curve}, {})
-    after.run(5 * MIN)
-    error = lights.lamps["a"].look(after.clock.now).lstar - curve.look_at(after.clock.now).lstar
-    assert abs(error) < 0.3
-    assert told.hands == []
-    for lamp in lights.lamps.values():
-        check_speeds(lamp)
-
-
-def test_a_damaged_checkpoint_is_left_out() -> None:
-    room, _ = world()
-    follow(room, Constant(WARM))
-    room.run(10_000)
-    good = room.desk.checkpoint()
-    before = room.desk.modelled("a")
-    for bad in ({}, {"version": 9}, {"version": 1, "lamps": {"a": {"on": 1, "start": "x"}, "b": None}}):
-        room.desk.restore(bad)
-    assert room.desk.modelled("a") == before
-    assert isinstance(good["lamps"], dict)
-    good["lamps"]["a"]["target"] = {"lstar": float("nan"), "mired": 300}
-    room.desk.restore(good)
-    assert room.desk.modelled("a") == before
 
 
 def test_a_rehearsal_at_speed_moves_real_lamps_no_faster() -> None:
