@@ -54,13 +54,15 @@ class Turns:
     """Which way brightness last went, to see when it turns back (luminance 0 to 1).
 
     ``trend`` is +1 rising, -1 falling, 0 not known. ``low`` and ``high`` are the extremes since the last
-    turn. Before ``guard_until_ms`` it may not turn again.
+    turn. Before ``guard_until_ms`` it may not turn again. ``known`` False: which way it went before is lost
+    (a restart), so the first way it goes may be a turn and counts as one.
     """
 
     trend: int = 0
     low: float = 1.0
     high: float = 0.0
     guard_until_ms: int = 0
+    known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +157,12 @@ def turned(model: LampModel, now_ms: int, threshold: float, window_ms: int) -> T
     first, last = luminance_from_lstar(model.start.lstar), luminance_at(model, now_ms)
     low, high = min(turns.low, first, last), max(turns.high, first, last)
     if turns.trend == 0:
+        guard_ms = turns.guard_until_ms if turns.known else max(turns.guard_until_ms, now_ms + window_ms)
         if last - low > threshold + _TINY and last >= first:
-            return Turns(1, last, last, turns.guard_until_ms)
+            return Turns(1, last, last, guard_ms)
         if high - last > threshold + _TINY and last <= first:
-            return Turns(-1, last, last, turns.guard_until_ms)
-        return Turns(0, low, high, turns.guard_until_ms)
+            return Turns(-1, last, last, guard_ms)
+        return Turns(0, low, high, turns.guard_until_ms, turns.known)
     passed = high - threshold if turns.trend > 0 else low + threshold
     went_back = (passed - last) * turns.trend
     if went_back <= _TINY:

@@ -5,13 +5,14 @@ Frozen values only. It never holds anything a record did not bring, so that ``fo
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
 from controller.core import channels
 from controller.core.channels import FOLLOWING, Channel, Following, Held, Returning
 from controller.core.commands import Scope, SessionSheet
 from controller.core.envelope import Authority
-from controller.core.light import Colour, Look
+from controller.core.light import Colour, Look, Mired
 from controller.core.score import Audience, Phase, PoolId, Scene, ZoneId
 from controller.core.timeline import Slot, Timeline, ZoneTrack
 
@@ -243,8 +244,33 @@ class ZoneCurve:
             track: ZoneTrack | None = session.timeline.tracks.get(self.zone)
             if track is not None:
                 first, last = session.session_ms(from_ms), session.session_ms(until_ms)
-                corners.update(session.room_ms(knot) for knot in track.knots(first, last))
+                knots = (first, *track.knots(first, last), last)
+                corners.update(session.room_ms(knot) for knot in (*knots, *_bends(track, over, knots)))
         return tuple(sorted(corner for corner in corners if from_ms < corner < until_ms))
+
+
+def _bends(track: ZoneTrack, over: ZoneChannels, knots: tuple[int, ...]) -> list[int]:
+    """Session times at which a trim meets its limit (or leaves it) while the score moves under it."""
+    lstars: list[float] = []
+    mireds: list[float] = []
+    if isinstance(over.lstar, Held) and over.lstar.target is None:
+        floor = channels.TRIM_FLOOR_LSTAR
+        lstars = [floor, floor - over.lstar.offset, 100.0 - over.lstar.offset]
+    if isinstance(over.colour, Held) and over.colour.target is None:
+        limits = (channels.COOLEST_MIRED, channels.WARMEST_MIRED)
+        mireds = [*limits, *(limit - over.colour.offset for limit in limits)]
+    if not lstars and not mireds:
+        return []
+    found: list[int] = []
+    for begin, end in pairwise(knots):
+        a, b = track.look_at(begin), track.look_at(end)
+        spans = [(a.lstar, b.lstar, lstars)]
+        if isinstance(a.colour, Mired) and isinstance(b.colour, Mired):
+            spans.append((a.colour.value, b.colour.value, mireds))
+        for start, stop, levels in spans:
+            crossed = [level for level in levels if min(start, stop) < level < max(start, stop)]
+            found += [begin + round((end - begin) * (level - start) / (stop - start)) for level in crossed]
+    return found
 
 
 def zone_curves(state: RoomState) -> dict[ZoneId, ZoneCurve]:
