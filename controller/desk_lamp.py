@@ -111,10 +111,8 @@ class DeskLamp:
             self.due_ms, self.woken_ms, self._asked_ms = None, None, None
             self.authority = Authority.SCORE
             return False
-        if word is Authority.SCORE and self.authority is not word and old is not None and self.belief.certain:
-            # What a person asked for may have been reached long ago: it lends the score no speed.
-            lived = self._pinned(old, now_ms)
-            self.authority = authority_left(self.belief.model, lived, self.authority, self._limits, now_ms)
+        if word is Authority.SCORE and old is not None:
+            self._lend_no_speed(old, now_ms)
         raised = word not in (Authority.SCORE, self.authority) and not self._does_right(old, curve, now_ms)
         freed = word is not Authority.SCORE and bool(self.hand)
         if raised or (freed and word is not Authority.SCORE):
@@ -282,6 +280,12 @@ class DeskLamp:
             look.colour if "colour" in self.hand or self._one_colour else None,
         )
 
+    def _lend_no_speed(self, curve: Curve, now_ms: int) -> None:
+        """What a person asked for may have been reached long ago: it lends the score no speed."""
+        if self.authority is not Authority.SCORE and self.belief.certain:
+            model, lived = self.belief.model, self._pinned(curve, now_ms)
+            self.authority = authority_left(model, lived, self.authority, self._limits, now_ms)
+
     def _runs_right(self, old: Curve, new: Curve, now_ms: int) -> bool:
         """Say whether its running transition was planned for what the new curve says as well."""
         if self.due_ms is None or self.belief.model.end_ms <= now_ms:
@@ -326,6 +330,8 @@ class DeskLamp:
 
     def _came_back(self, reading: Reading, now_ms: int) -> list[News]:
         """It answers again: from a power cut, at full brightness, or it never was away."""
+        if self.curve is not None:
+            self._lend_no_speed(self.curve, now_ms)
         self.reachable, self.known, self._failures, self._retry_ms = True, True, 0, now_ms
         self.hand, self._suspects = frozenset(), frozenset()
         self._in_flight = None
