@@ -71,6 +71,7 @@ def wash_level(packet: DataPacket) -> float:
     return float(packet.dmxData[0] * 256 + packet.dmxData[1]) / 65_535
 
 
+@pytest.mark.real_time
 async def test_a_fade_is_forty_frames_a_second_even_in_luminance(tmp_path: Path) -> None:
     wire = Wire()
     async with sending(wire, tmp_path) as (lights, desk):
