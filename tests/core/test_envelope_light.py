@@ -17,7 +17,7 @@ colours: st.SearchStrategy[Colour] = st.one_of(
     st.floats(153, 500).map(Mired),
     st.tuples(st.floats(0.15, 0.65), st.floats(0.1, 0.4)).map(lambda p: Xy(*p)),
 )
-lstars = st.one_of(st.just(0.0), st.just(100.0), st.floats(0.0, 100.0))
+lstars = st.one_of(st.just(0.0), st.just(100.0), st.floats(0.5, 100.0))
 looks = st.builds(Look, lstars, colours)
 wishes = st.tuples(
     st.one_of(st.integers(0, 400), st.integers(0, 6_000), st.integers(0, 200_000)),
