@@ -190,6 +190,8 @@ class Conductor:
         if event.item_id == self._current:
             return ()
         self._current = event.item_id
+        if self._status is not None:
+            self._status = replace(self._status, item_id=event.item_id, position_ms=0, on_bed=False)
         self._queue = tuple(item for item in self._queue if item != event.item_id)
         self._history = (*self._history, event.track_id)
         entry = self._entries.get(event.item_id)
@@ -296,6 +298,8 @@ class Conductor:
             return 0
         whole = entry.item.end_ms - entry.item.start_ms
         status = self._status
+        if status is not None and status.on_bed:
+            return 0  # it fades out into the bed
         heard = status.position_ms if status is not None and status.item_id == self._current else 0
         return max(whole - heard, 0)
 
