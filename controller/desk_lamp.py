@@ -3,7 +3,6 @@
 It must never send while its state is worth waiting for, and never take back what a hand did.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 from controller.core.curves import Curve, Pinned
@@ -38,6 +37,7 @@ from controller.core.lamp_watch import (
 from controller.core.light import Look
 from controller.core.score import ZoneId
 from controller.lamp_checkpoint import LampMemory
+from controller.lamp_news import ByHand, LampHealth, News
 from controller.ports import FixtureInfo, LampCommand, LampReport
 
 LEARN_MS: Final = 1_500
@@ -52,23 +52,6 @@ FAILURES_TOLD: Final = 3
 POWER_CUT_AGAIN_MS: Final = 600_000
 """Full brightness found again within this long (real ms) of the last time is a hand, not the mains."""
 LOST_RETRIES: Final = 2
-
-
-@dataclass(frozen=True, slots=True)
-class ByHand:
-    """A hand was found on the lamp's attribute."""
-
-    attribute: Attribute
-
-
-@dataclass(frozen=True, slots=True)
-class LampHealth:
-    """The lamp is unwell (a clear line), or well again (None)."""
-
-    message: str | None
-
-
-News = ByHand | LampHealth
 
 
 class DeskLamp:

@@ -15,8 +15,9 @@ from controller.core.lamp_watch import Attribute
 from controller.core.light import Look, rgb_hex
 from controller.core.score import FixtureId, ZoneId
 from controller.core.snapshot import LampView
-from controller.desk_lamp import ByHand, DeskLamp, News
+from controller.desk_lamp import DeskLamp
 from controller.lamp_checkpoint import load_lamps, save_lamps
+from controller.lamp_news import ByHand, News
 from controller.ports import Clock, FixtureInfo, LampCommand, LampReport, Lights
 
 OnManual = Callable[[FixtureId, Attribute], None]
