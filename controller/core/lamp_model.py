@@ -157,19 +157,26 @@ def turned(model: LampModel, now_ms: int, threshold: float, window_ms: int) -> T
     first, last = luminance_from_lstar(model.start.lstar), luminance_at(model, now_ms)
     low, high = min(turns.low, first, last), max(turns.high, first, last)
     if turns.trend == 0:
-        guard_ms = turns.guard_until_ms if turns.known else max(turns.guard_until_ms, now_ms + window_ms)
-        if last - low > threshold + _TINY and last >= first:
-            return Turns(1, last, last, guard_ms)
-        if high - last > threshold + _TINY and last <= first:
-            return Turns(-1, last, last, guard_ms)
+        way = 1 if last - low > threshold + _TINY and last >= first else 0
+        way = -1 if not way and high - last > threshold + _TINY and last <= first else way
+        if way:
+            guard_ms = turns.guard_until_ms
+            if not turns.known:
+                passed = low + threshold if way > 0 else high - threshold
+                guard_ms = max(guard_ms, _passed_ms(model, passed, now_ms) + window_ms)
+            return Turns(way, last, last, guard_ms)
         return Turns(0, low, high, turns.guard_until_ms, turns.known)
     passed = high - threshold if turns.trend > 0 else low + threshold
     went_back = (passed - last) * turns.trend
     if went_back <= _TINY:
         return Turns(turns.trend, low, high, turns.guard_until_ms)
-    turned_ms = now_ms
-    target = luminance_from_lstar(model.target.lstar)
-    if abs(target - first) > _TINY and model.duration_ms > 0:
-        share = clamp((passed - first) / (target - first), 0.0, 1.0)
-        turned_ms = min(now_ms, model.start_ms + round(share * model.duration_ms))
-    return Turns(-turns.trend, last, last, turned_ms + window_ms)
+    return Turns(-turns.trend, last, last, _passed_ms(model, passed, now_ms) + window_ms)
+
+
+def _passed_ms(model: LampModel, luminance: float, now_ms: int) -> int:
+    """When the running transition passed a luminance: at its start, if it began beyond it."""
+    first, target = (luminance_from_lstar(look.lstar) for look in (model.start, model.target))
+    if abs(target - first) <= _TINY or model.duration_ms <= 0:
+        return min(now_ms, model.start_ms)
+    share = clamp((luminance - first) / (target - first), 0.0, 1.0)
+    return min(now_ms, model.start_ms + round(share * model.duration_ms))

@@ -5,6 +5,8 @@ Held: every command that was answered as journaled is in the report, once; no pr
 session goes on, further than it was, within 3 s of the start.
 """
 
+# ruff: noqa: T201
+
 import argparse
 import asyncio
 import json
@@ -162,8 +164,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         toll = asyncio.run(kill_often(Path(folder), given.times, given.seed))
     slowest = max(toll.resumed_s)
+    kept = len(toll.acknowledged)
     print(
-        f"{given.times} kills in {monotonic() - begun:.0f} s: {toll.sent} commands sent, {len(toll.acknowledged)} "
+        f"{given.times} kills in {monotonic() - begun:.0f} s: {toll.sent} commands sent, {kept} "
         f"acknowledged and all kept, resumed in {slowest:.2f} s at most (target {RESUME_S:g})"
     )
     return 0 if slowest <= RESUME_S else 1

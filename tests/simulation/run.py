@@ -5,6 +5,8 @@ two processes), ``.venv/bin/python tests/simulation/run.py --seed 4711`` lives t
 what broke. Exit status 1 if a promise was broken.
 """
 
+# ruff: noqa: T201
+
 import argparse
 import sys
 from collections import Counter
@@ -62,8 +64,9 @@ def main() -> int:
             sums[name] += getattr(summary, name)
     took_s = monotonic() - begun
     hours = sums["virtual_ms"] / 3_600_000
+    each_ms = 1000 * took_s / len(seeds)
     print(
-        f"{len(seeds)} sessions, {hours:.0f} h of room time in {took_s:.1f} s ({1000 * took_s / len(seeds):.0f} ms each): "
+        f"{len(seeds)} sessions, {hours:.0f} h of room time in {took_s:.1f} s ({each_ms:.0f} ms each): "
         f"{sums['commands']} commands, {sums['records']} records, {sums['lamp_commands']} lamp commands, "
         f"{sums['faults']} faults, {sums['crashes']} crashes; {broken} broke a promise"
     )

@@ -10,7 +10,6 @@ from sim_wants import Wants
 
 from controller.core import commands as c
 from controller.core import records as r
-from controller.core.channels import Held
 from controller.core.evolve import evolve
 from controller.core.light import Look, colour_distance_mired
 from controller.core.score import Audience
@@ -22,7 +21,8 @@ LIGHT_WORDS = (
     c.Light, c.LightTrim, c.LightRelease, c.TakeScene, c.SceneRelease, c.Undo, c.Resume, c.Start,
 )  # fmt: skip
 SOUND_WORDS = (
-    c.Volume, c.VolumeTrim, c.Mood, c.SkipTrack, c.Silence, c.Sound, c.SoundRelease, c.TakeScene, c.SceneRelease, c.Undo,
+    c.Volume, c.VolumeTrim, c.Mood, c.SkipTrack, c.Silence, c.Sound, c.SoundRelease,
+    c.TakeScene, c.SceneRelease, c.Undo,
 )  # fmt: skip
 
 
@@ -173,9 +173,6 @@ def check_lamp(lamp: EyeLamp, state: RoomState, now: int, *, whites: bool) -> bo
     calm = now >= lamp.calm_from_ms and lamp.powered and lamp.reachable and not (lamp.blind or lamp.by_hand)
     if calm and not near:
         raise BrokenPromiseError("plan", f"{lamp.name} shows {eye}, the plan is {wish}")
-    over = state.lights[LAMPS[lamp.name]].colour
-    if isinstance(over, Held) and over.target is None:
-        return near  # a trim that meets the warmest white bends the plan where no knot says so
     if not whites or wish.lstar < floor or not lamp.level.at(now):
         return near
     same = colour_distance_mired(wish.colour, eye.colour) <= 12.0

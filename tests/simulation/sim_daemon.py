@@ -16,7 +16,7 @@ from controller.clock import ManualClock
 from controller.conductor import Conductor
 from controller.core import commands as c
 from controller.core import records as r
-from controller.core.envelope import Authority, Limits
+from controller.core.envelope import Limits
 from controller.core.light import colour_distance_mired
 from controller.core.music import MusicTarget, music_target
 from controller.core.refusal import Refused
@@ -63,7 +63,7 @@ class Daemon:
         around = self.around
         fixtures = around.bridge.fixtures()
         drivers = {info.fixture: around.bridge for info in fixtures}
-        self.desk = LightDesk(fixtures, LAMPS, drivers, Limits(), around.clock)  # type: ignore[arg-type]
+        self.desk = LightDesk(fixtures, LAMPS, drivers, Limits(), around.clock)
         self.desk.on_manual = self._lamp_by_hand
         self.conductor = Conductor(
             around.pools, around.speaker.send, around.clock, Limits(), k_db=None, seed="simulated"

@@ -12,7 +12,8 @@ from controller.core import records as r
 from controller.core.session import Effect, PublishPrompt, StoreNote
 from controller.record_codec import decode_record, encode_record
 
-SECRET = "Ariadne-Quill"  # noqa: S105 - stands in every free text, and may be in no record
+SECRET = "Ariadne-Quill"
+"""Stands in every free text, and may be in no record."""
 S = TypeVar("S")
 
 
@@ -99,7 +100,7 @@ class Disk(Generic[S]):
         self.kept.clear()
 
     def crash(self) -> bool:
-        """The daemon dies: what was waiting is lost, or written and never answered. True if anything was lost."""
+        """The daemon dies: what waits is lost, or written and never answered. True if anything was lost."""
         while self.waiting and not self.full and self.rng.random() < 0.5:
             write = heapq.heappop(self.waiting)
             self.kept.append(write)
@@ -124,7 +125,7 @@ class Disk(Generic[S]):
 
 @dataclass
 class Broker:
-    """Takes prompts; each of its devices shows an id once. Its acknowledgements may get lost or come twice."""
+    """Takes prompts; a device shows each id once. Acknowledgements may get lost or come twice."""
 
     rng: Random
     published: dict[str, int] = field(default_factory=dict)

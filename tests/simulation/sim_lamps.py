@@ -1,11 +1,12 @@
 """Lamps as an eye sees them, written apart from the core's own lamp model, and a bridge that fails.
 
-Brightness and colour are ramps of their own, since a bridge may take one half of a command and drop the other.
+Brightness and colour are ramps of their own, since a bridge may take half of a command and drop the rest.
 Every stretch that a lamp has lived is held against the envelope at its fastest instant.
 """
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from random import Random
 
 from controller.clock import ManualClock
@@ -68,7 +69,7 @@ class Tint:
 
 @dataclass
 class EyeLamp:
-    """One lamp. ``blind``: the world changed it behind the desk's back; what the desk then sends is not judged
+    """One lamp. ``blind``: changed by the world behind the desk's back; what is then sent is not judged
     until it can know again."""
 
     name: str
@@ -171,7 +172,7 @@ class EyeLamp:
             per_s = whole / ramp.over_ms * 1000.0
         else:
             ticks = [ramp.at(ramp.at_ms + lived_ms * i / 12) for i in range(13)]
-            far = max(colour_distance_mired(a, b) for a, b in zip(ticks, ticks[1:], strict=False))
+            far = max(colour_distance_mired(a, b) for a, b in pairwise(ticks))
             per_s = far / (lived_ms / 12) * 1000.0
         if per_s > MIRED_PER_S[ramp.why] * 1.001:
             raise BrokenPromiseError("light", f"{self.name} changed {per_s:.2f} mired/s: {ramp}")

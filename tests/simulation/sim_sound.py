@@ -16,7 +16,7 @@ MUTE_DB = -60.0
 CEILING_DB = 70.0 - 83.0 + 23.0
 """Highest programme level under 70 dB(A), at the K of an uncalibrated device."""
 SILENCE_ALLOWED_MS = 2_000
-BED_ALLOWED_MS = 90_000
+BED_ALLOWED_MS = 120_000
 HAND_MS = 60_000
 
 

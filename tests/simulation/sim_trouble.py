@@ -1,5 +1,6 @@
 """What goes wrong in a simulated room, and when: out of the seed alone."""
 
+from collections.abc import Callable
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -39,7 +40,7 @@ class Trouble:
         for _ in range(rng.choice((0, 2, 6, 14))):
             world.at(rng.randrange(begin, end_ms), self._one(rng.choice(kinds)))
 
-    def _one(self, kind):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    def _one(self, kind: Callable[[], None]) -> Callable[[], None]:
         def happen() -> None:
             self.world.summary.faults += 1
             kind()

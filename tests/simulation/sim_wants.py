@@ -140,7 +140,7 @@ class Wants:
                     value,
                     now_ms + scene.fade_ms,
                     scene=scene.name,
-                    beneath=beneath,  # type: ignore[arg-type]
+                    beneath=beneath,
                 )
         until = None if scene.returns_after_ms is None else now_ms + scene.returns_after_ms
         others = tuple(on for on in self.scenes if on[0] != scene.name)
@@ -206,7 +206,7 @@ class Wants:
                 right = isinstance(want.value, float) and abs(look.lstar - want.value) < 1e-6
             else:
                 right = isinstance(want.value, Mired | type(look.colour)) and (
-                    colour_distance_mired(look.colour, want.value) < 0.01  # type: ignore[arg-type]
+                    colour_distance_mired(look.colour, want.value) < 0.01
                 )
             if not right:
                 raise BrokenPromiseError("newest word", f"{zone} {name} is {look}, asked for {want}")

@@ -1,4 +1,4 @@
-"""A whole session out of one seed: a room, its people, and everything that can go wrong, for hours in a moment.
+"""A whole session out of one seed: a room, its people and everything that can go wrong, in a moment.
 
 ``simulate(seed)`` returns what happened or raises ``BrokenPromiseError``. The same seed is the same session.
 """
@@ -153,7 +153,7 @@ class World:
         acks, self.broker.acks = self.broker.acks, []
         for prompt_id in acks:
             ack = c.Command(f"shown-{prompt_id}", "device", c.PromptAck(prompt_id, "shown"))
-            self.at(self.clock.now_ms() + self.rng.randrange(10, 4_000), lambda: self.send(ack))
+            self.at(self.clock.now_ms() + self.rng.randrange(10, 4_000), lambda ack=ack: self.send(ack))
 
     # ------------------------------------------------------------ the daemon's life
 
@@ -217,6 +217,9 @@ class World:
         for record in records:
             self._disturb(record)
         if isinstance(event, c.Command):
+            for name, zone in LAMPS.items():
+                if zone_authority(what.done.state, zone, now) is not Authority.SCORE:
+                    self.hands[name].clear()  # a person's ramp runs there: her word is newer than the hand
             if isinstance(event.body, LIGHT_WORDS):
                 self._light_word(event, records, what.done.state, now)
             if isinstance(event.body, SOUND_WORDS):
@@ -287,6 +290,9 @@ class World:
         daemon, bridge, now = self.daemon, self.around.bridge, self.clock.now_ms()
         if daemon is None or bridge.away:
             return
+        for name, lamp in bridge.lamps.items():
+            if not (lamp.powered and lamp.reachable):
+                self.hands[name].clear()  # whoever comes back is led again: it may stand at full brightness
         daemon.desk.observed(bridge.reports())
         bridge.serve(daemon.desk)
         state = daemon.state
@@ -332,6 +338,7 @@ class World:
         now, around = self.clock.now_ms(), self.around
         while self.script and self.script[0][0] <= now:
             heapq.heappop(self.script)[2]()
+        now = self.clock.now_ms()  # a stalled machine looks at its clock again
         if around.disk.run(now) and self.daemon is not None:
             self.daemon.checkpoint()
         if self.daemon is None:

@@ -22,7 +22,7 @@ def test_no_promise_is_broken(first: int, request: pytest.FixtureRequest) -> Non
     asked = request.config.getoption("--seed", default=None)
     if asked is not None:
         if first == 0:
-            print(simulate(asked))
+            assert simulate(asked).virtual_ms > 0
         return
     for seed in range(first, first + GROUP):
         simulate(seed)
