@@ -43,6 +43,16 @@ def prepare_rehearsal(profile: str, site_file: Path, room_id: str | None, data: 
     return Rehearsal(room, score)
 
 
+def load_score(profile: str, site_file: Path, room_id: str | None) -> Score:
+    """Return the score of a profile (its id, or its file) in a room of a site.
+
+    Raises:
+        UserError: the site, room or profile cannot be used.
+    """
+    site = load_site(site_file, drivers=known_drivers())
+    return _score(profile, site, site.site.rooms[0] if room_id is None else site.room(room_id))[1]
+
+
 def _pools(data: Path) -> Pools:
     """The pools as they will be once every generated piece is there; until then its length stands in."""
     rendered = {Path(track.path).stem: track for track in load_rendered(data / "music")}
