@@ -144,9 +144,8 @@ async def kill_often(folder: Path, times: int, seed: int, say: Any = print) -> T
         for count in range(times):
             await kill_once(rig, rng, toll)
             check_records(rig, toll)
-            say(
-                f"{count + 1}: {toll.sent} sent, {len(toll.acknowledged)} kept, resumed in {toll.resumed_s[-1]:.2f} s"
-            )
+            kept = len(toll.acknowledged)
+            say(f"{count + 1}: {toll.sent} sent, {kept} kept, resumed in {toll.resumed_s[-1]:.2f} s")
     finally:
         if listening is not None:
             listening.cancel()

@@ -6,6 +6,7 @@
 import heapq
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 
 from sim_checks import LIGHT_WORDS, SOUND_WORDS, Checks, check_lamp, fade_of, touched_zones
@@ -153,7 +154,7 @@ class World:
         acks, self.broker.acks = self.broker.acks, []
         for prompt_id in acks:
             ack = c.Command(f"shown-{prompt_id}", "device", c.PromptAck(prompt_id, "shown"))
-            self.at(self.clock.now_ms() + self.rng.randrange(10, 4_000), lambda ack=ack: self.send(ack))
+            self.at(self.clock.now_ms() + self.rng.randrange(10, 4_000), partial(self.send, ack))
 
     # ------------------------------------------------------------ the daemon's life
 

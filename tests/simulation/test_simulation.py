@@ -55,10 +55,13 @@ def test_the_eye_sees_what_is_too_fast(percent: float, over_ms: int, why: str, p
 
 def test_the_eye_sees_a_strobe() -> None:
     eye = lamp(90.0)
-    with pytest.raises(BrokenPromiseError) as broken:
+
+    def flicker() -> None:
         for turn in range(4):
-            eye.take(
-                Transition(look_from_percent((60.0, 90.0)[turn % 2], 2700), 900), turn * 900, "therapist"
-            )
+            told = Transition(look_from_percent((60.0, 90.0)[turn % 2], 2700), 900)
+            eye.take(told, turn * 900, "therapist")
         eye.live_until(3_600)
+
+    with pytest.raises(BrokenPromiseError) as broken:
+        flicker()
     assert broken.value.promise == "strobe"
