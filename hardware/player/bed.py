@@ -120,6 +120,8 @@ class EndlessBed:
         left = self._deck.frames_left
         if left == 0:
             self._replace()
+        if self._patient and self._deck.state is DeckState.OPENING:
+            self._deck.wait_ready()
         if self._deck.state is not DeckState.READY:
             out[:] = 0.0
             return

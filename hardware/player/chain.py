@@ -12,7 +12,7 @@ from controller.core.units import SILENT_DB
 from hardware.player.gains import Fade
 from hardware.player.limiter import Limiter
 from hardware.player.loudness import Governor
-from hardware.player.units import BLOCK, RATE, Block, silence
+from hardware.player.units import PERIOD, RATE, Block, silence
 
 ROUTE_FADE_FRAMES: Final = 2 * RATE
 RETURN_FADE_FRAMES: Final = 5 * RATE
@@ -20,14 +20,15 @@ QUIETEST_DBFS: Final = -120.0
 
 
 class Chain:
-    """From the mix to one device. ``process`` takes and gives 512 frames."""
+    """From the mix to one device. ``process`` takes and gives 512 or 1024 frames."""
 
     def __init__(self, ceiling_lufs: float, *, trim_db: float = 0.0, ceiling_dbtp: float = -1.0) -> None:
         self._governor = Governor(ceiling_lufs)
         self._limiter = Limiter(ceiling_dbtp)
         self._route, self._return = Fade(1.0), Fade(1.0)
         self._trim = np.float32(10.0 ** (min(trim_db, 0.0) / 20.0))
-        self._work, self._out = silence(BLOCK), silence(BLOCK)
+        self._work, self._out = silence(PERIOD), silence(PERIOD)
+        self._last = self._out
 
     def route(self, on: bool) -> None:
         """Let it sound or not, in two seconds."""
@@ -43,18 +44,19 @@ class Chain:
 
     def process(self, block: Block) -> Block:
         """Return what the device gets; valid until the next call."""
-        work = self._work
+        work, out = self._work[: len(block)], self._out[: len(block)]
         np.multiply(block, self._trim, out=work)
         if not self._route.apply(work):
             work[:] = 0.0
         self._return.apply(work)
         self._governor.process(work)
-        self._limiter.process(work, self._out)
-        return self._out
+        self._limiter.process(work, out)
+        self._last = out
+        return out
 
     def last_pcm(self) -> bytes:
         """Return what the device got last as 16-bit PCM, for listening in."""
-        pcm = np.rint(self._out * 32_767.0).astype("<i2")
+        pcm = np.rint(self._last * 32_767.0).astype("<i2")
         return bytes(pcm.tobytes())
 
     @property

@@ -30,6 +30,13 @@ FIRST_BACKOFF_S: Final = 0.1
 LAST_BACKOFF_S: Final = 5.0
 WELL_AFTER_S: Final = 10.0
 STOP_S: Final = 8.0
+FRUGAL: Final = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_MMAP_THRESHOLD_": "262144",
+}
+"""One thread of OpenBLAS: more would only be started, at normal priority, and wait. And memory that decks
+give back goes back to the system: glibc otherwise keeps their rings, and the process grows over the hours."""
 _Link: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -227,8 +234,7 @@ class PlayerProcess:
             (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
             (os.POSIX_SPAWN_OPEN, 2, output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
         ]
-        # One thread of OpenBLAS: more would only be started, at normal priority, and wait.
-        environment = {"OPENBLAS_NUM_THREADS": "1", **os.environ, **self._config.environment}
+        environment = {**FRUGAL, **os.environ, **self._config.environment}
         self._children.add(
             os.posix_spawn(sys.executable, arguments, environment, file_actions=actions, setsid=True)
         )

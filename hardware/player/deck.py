@@ -133,7 +133,7 @@ class Deck:
         self._wake()
 
     def wait_ready(self) -> None:
-        """Wait until it is no longer opening, at most 10 s at a time. Never called by the mixer's thread."""
+        """Wait until it is no longer opening, at most 10 s at a time. Only a patient mixer calls it."""
         with self._change:
             self._change.wait_for(lambda: self.state is not DeckState.OPENING, timeout=10.0)
 

@@ -21,11 +21,12 @@ from controller.ports import (
 )
 from hardware.player.bed import BED_PREFIX, BedLibrary, EndlessBed
 from hardware.player.deck import Cut, Deck
+from hardware.player.glide import Glide, find_glide
 from hardware.player.mixer import Mixer
 from hardware.player.prompter import Prompter
 from hardware.player.sequencer import Sequencer
 from hardware.player.sources import open_reader
-from hardware.player.units import BLOCK, FLOOR_DB, SILENT_DB, Block, frames_from_ms, ms_from_frames
+from hardware.player.units import FLOOR_DB, PERIOD, SILENT_DB, Block, frames_from_ms, ms_from_frames
 
 STOP_GRACE_MS = 4_000
 DEFAULT_REFERENCE_LUFS = -23.0
@@ -71,6 +72,7 @@ class Engine:
         )
         self._commands: deque[PlayerCommand] = deque()
         self._passed = 0
+        self._glide: Glide | None = None
         self._stop_in: int | None = None
 
     def put(self, command: PlayerCommand) -> None:
@@ -83,7 +85,11 @@ class Engine:
         return self._stop_in is not None and (self._stop_in <= 0 or self.mixer.programme_db <= SILENT_DB)
 
     def render(self, out: Block, heard_lufs: float) -> None:
-        """Fill one block. ``heard_lufs`` is the output's loudness over the last 3 s."""
+        """Fill a block of any length. ``heard_lufs`` is the output's loudness over the last 3 s."""
+        if self._glide is not None and not self._commands and self._glide.play(out):
+            self._passed += len(out)
+            return
+        self._glide = None
         while self._commands:
             self._handle(self._commands.popleft())
         at = 0
@@ -92,7 +98,7 @@ class Engine:
             self._prompter.step(self._passed, heard_lufs)
             due = min(
                 len(out) - at,
-                BLOCK,
+                PERIOD,
                 *(n for n in (self.sequencer.frames_until_due(), self._prompter.frames_until_due) if n),
             )
             stretch = max(1, due) if due > 0 else len(out) - at
@@ -101,6 +107,8 @@ class Engine:
             at += stretch
         if self._stop_in is not None:
             self._stop_in -= len(out)
+        else:
+            self._glide = find_glide(self.sequencer, self.mixer, self._prompter)
 
     def _handle(self, command: PlayerCommand) -> None:
         match command:

@@ -10,13 +10,13 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from hardware.player.units import BLOCK, FLOOR_DB, MAX_LEVEL_DB, RATE, SAFE_EDGE_FRAMES, SILENT_DB, Block
+from hardware.player.units import FLOOR_DB, MAX_LEVEL_DB, PERIOD, RATE, SAFE_EDGE_FRAMES, SILENT_DB, Block
 
 QUIET_RISE_DB_PER_S: Final = 3_000.0
 QUIET_FALL_DB_PER_S: Final = 300.0
 """Under -60 dB nothing is heard, so the way to and from nothing is short (10 and 100 ms)."""
 DB_TO_NEPER: Final = float(np.log(10.0) / 20.0)
-_INDEX: Final = np.arange(1, BLOCK + 1, dtype=np.float64)
+_INDEX: Final = np.arange(1, PERIOD + 1, dtype=np.float64)
 
 
 def _toward(value: float, goal: float, frames: int, rise: float, fall: float) -> float:
@@ -60,6 +60,11 @@ class Level:
         wanted = distance * RATE / over_frames if over_frames > 0 else guard
         self._rate = min(guard, wanted) if distance > 0 else guard
 
+    @property
+    def settled(self) -> bool:
+        """Whether it is where it was told to be."""
+        return self.db == self.goal_db
+
     def advance(self, frames: int) -> float:
         """Move on by ``frames`` and return the level then, dB."""
         self.db = _toward(self.db, self.goal_db, frames, self._rate, self._rate)
@@ -79,6 +84,15 @@ class PathGain:
     def jump(self, *levels: Level) -> None:
         """Be at once where the levels are. Only for when nothing is heard."""
         self.db = _sum_db(levels)
+
+    def settled(self, levels: tuple[Level, ...]) -> bool:
+        """Whether it has caught up with the levels."""
+        return self.db == _sum_db(levels)
+
+    @property
+    def gain(self) -> float:
+        """The amplitude now; 0 at the floor."""
+        return 0.0 if self.db <= FLOOR_DB else float(10.0 ** (self.db / 20.0))
 
     def apply(self, block: Block, levels: tuple[Level, ...]) -> bool:
         """Multiply ``block`` by the levels' product in place; return whether anything is left to hear."""
@@ -157,18 +171,20 @@ class Fade:
             if self.goal != 1.0:
                 block *= np.float32(self.goal)
             return True
-        block *= self._curve(len(block)).astype(np.float32)[:, None]
+        block *= self._curve(len(block))[:, None]
         self._done = min(self._frames, self._done + len(block))
         return True
 
-    def _curve(self, frames: int) -> npt.NDArray[np.float64]:
-        turn = np.minimum((self._done + _INDEX[:frames]) / self._frames, 1.0) * (pi / 2)
+    def _curve(self, frames: int) -> npt.NDArray[np.float32]:
+        """The gains of the next frames. The angle is exact; single precision is enough for its sine."""
+        turn = (np.minimum((self._done + _INDEX[:frames]) / self._frames, 1.0) * (pi / 2)).astype(np.float32)
         if self._start == 0.0:
-            return self.goal * np.sin(turn)
+            return np.float32(self.goal) * np.sin(turn)
         if self.goal == 0.0:
-            return np.maximum(self._start * np.cos(turn), 0.0)
-        square = np.sin(turn) ** 2
-        return np.sqrt(self._start**2 * (1.0 - square) + self.goal**2 * square)
+            return np.maximum(np.float32(self._start) * np.cos(turn), np.float32(0.0))
+        square = np.square(np.sin(turn))
+        power = np.float32(self._start**2) + np.float32(self.goal**2 - self._start**2) * square
+        return np.asarray(np.sqrt(power), dtype=np.float32)
 
 
 def taper(block: Block, frames_left: int | None) -> None:

@@ -76,7 +76,8 @@ class Limiter:
 
     def _pass_on(self, block: Block, out: Block) -> bool:
         """Delay a block that is too quiet to need more, in one go; False if it may need more."""
-        largest = max(float(block.max()), -float(block.min()))
+        flat = block.reshape(-1)
+        largest = max(float(np.maximum.reduce(flat)), -float(np.minimum.reduce(flat)))
         if largest > self._calm or self._edge != 1.0 or self._held_gain != 1.0 or not self._tail_calm:
             return False
         out[:SEGMENT] = self._held

@@ -15,7 +15,7 @@ import numpy as np
 
 from hardware.player.deck import Source
 from hardware.player.gains import Fade, Level, PathGain, taper
-from hardware.player.units import BLOCK, FLOOR_DB, MAX_LEVEL_DB, RATE, SAFE_EDGE_FRAMES, Block, silence
+from hardware.player.units import FLOOR_DB, MAX_LEVEL_DB, PERIOD, RATE, SAFE_EDGE_FRAMES, Block, silence
 
 RISE_DB_PER_S: Final = 3.0
 FALL_DB_PER_S: Final = 20.0
@@ -40,9 +40,14 @@ class Voice:
         return (not self.fade.moving and self.fade.goal == 0.0) or self.source.frames_left == 0
 
     @property
+    def gain(self) -> float:
+        """Its own gain, without the fade."""
+        return float(self._gain)
+
+    @property
     def loudness_rank(self) -> float:
         """How much of it is heard, for finding the quietest."""
-        return self.fade.gain * float(self._gain)
+        return self.fade.gain * self.gain
 
     def add_to(self, mix: Block, spare: Block) -> None:
         """Play the next frames into ``mix``; ``spare`` is scratch of the same length."""
@@ -59,7 +64,7 @@ class Voice:
 
 
 class Mixer:
-    """All buses. ``mix`` is called once for every stretch of at most 512 frames."""
+    """All buses. ``mix`` is called once for every stretch of at most 1024 frames."""
 
     def __init__(self, bed: Source, *, programme_db: float = FLOOR_DB) -> None:
         self.levels: dict[Bus, Level] = {
@@ -80,8 +85,8 @@ class Mixer:
         self.voices: list[Voice] = []
         self.prompts: list[Voice] = []
         self.untouched = True
-        self._bus = silence(BLOCK)
-        self._spare = silence(BLOCK)
+        self._bus = silence(PERIOD)
+        self._spare = silence(PERIOD)
 
     # ------------------------------------------------------------ levels
 
@@ -134,10 +139,28 @@ class Mixer:
         """Whether the bed is up or coming up."""
         return self.bed.fade.goal > 0.0
 
+    @property
+    def only_voice(self) -> tuple[Voice, float] | None:
+        """The one voice that is heard and its whole gain, if nothing moves and nothing else is heard."""
+        if len(self.voices) != 1 or self.prompts or self.bed.fade.moving or self.bed_heard:
+            return None
+        voice = self.voices[0]
+        if voice.fade.moving or voice.fade.goal != 1.0:
+            return None
+        if not (self.duck.settled and all(level.settled for level in self.levels.values())):
+            return None
+        if not (
+            self._music_path.settled(self._music_levels)
+            and self._bed_path.settled(self._bed_levels)
+            and self._prompt_path.settled(self._prompt_levels)
+        ):
+            return None
+        return voice, voice.gain * self._music_path.gain
+
     # ------------------------------------------------------------ sound
 
     def mix(self, out: Block) -> None:
-        """Fill ``out`` (at most 512 frames) with the next stretch."""
+        """Fill ``out`` (at most 1024 frames) with the next stretch."""
         frames = len(out)
         for level in self.levels.values():
             level.advance(frames)

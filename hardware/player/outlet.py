@@ -16,7 +16,7 @@ from hardware.player import alsa
 from hardware.player.chain import Chain
 from hardware.player.clock import Pace
 from hardware.player.portaudio import DeviceLostError, PortAudio, Stream, use_config
-from hardware.player.units import BLOCK, RATE, Block
+from hardware.player.units import PERIOD, RATE, Block
 
 FIRST_RETRY_S: Final = 0.2
 LAST_RETRY_S: Final = 1.0
@@ -121,8 +121,16 @@ class Outlet:
         """How often the device ran out of sound, as far as it says."""
         return self._underruns + (self._stream.underruns if self._stream is not None else 0)
 
+    def await_room(self) -> None:
+        """Return when the device asks for more; at once where there is none."""
+        if self._stream is not None:
+            try:
+                self._stream.await_room()
+            except DeviceLostError as error:
+                self._lose(error)
+
     def play(self, block: Block) -> None:
-        """Play 512 frames; returns when the device, or the clock in its place, has taken them."""
+        """Play a block; returns when the device, or the clock in its place, has taken them."""
         if self._found is not None:
             self._take_found()
         out = self.chain.process(block)
@@ -206,21 +214,21 @@ class Follower:
     much, one block is left out or played twice, blended over its whole length so that nothing clicks.
     """
 
-    CUSHION: Final = 4
-    MOST: Final = 12
+    CUSHION: Final = 2
+    MOST: Final = 6
 
     def __init__(self, outlet: Outlet) -> None:
         self.outlet = outlet
         self._blocks: deque[Block] = deque()
         self._ready = threading.Condition()
         self._stop = False
-        self._last = np.zeros((BLOCK, 2), dtype=np.float32)
-        self._rise = (np.arange(1, BLOCK + 1, dtype=np.float32) / BLOCK)[:, None]
+        self._last = np.zeros((PERIOD, 2), dtype=np.float32)
+        self._rise = (np.arange(1, PERIOD + 1, dtype=np.float32) / PERIOD)[:, None]
         self._thread = threading.Thread(target=self._run, name="second-output", daemon=True)
         self._thread.start()
 
     def offer(self, block: Block) -> None:
-        """Give it a block; never waits. What a stuck device cannot take is dropped."""
+        """Give it a period; never waits. What a stuck device cannot take is dropped."""
         with self._ready:
             if len(self._blocks) < 4 * self.MOST:
                 self._blocks.append(block.copy())
@@ -231,6 +239,7 @@ class Follower:
             with self._ready:
                 self._ready.wait_for(lambda: len(self._blocks) > self.CUSHION or self._stop, timeout=1.0)
             while not self._stop and self._blocks:
+                self.outlet.await_room()
                 self.outlet.play(self._next())
 
     def _next(self) -> Block:

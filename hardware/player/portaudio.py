@@ -10,10 +10,14 @@ from typing import Final
 import pyaudio
 
 from controller.errors import DriverError
+from hardware.player.clock import wait_s
 from hardware.player.units import CHANNELS, RATE, Block
 
 FRAMES_PER_BUFFER: Final = 1_024
 UNDERFLOWED: Final = -9980
+FRAME_BYTES: Final = 4 * CHANNELS
+HELD_FRAMES: Final = 32
+"""Kept back of every block, so that writing them is waiting until the device asks for the next."""
 
 
 class DeviceLostError(DriverError):
@@ -24,21 +28,52 @@ class DeviceLostError(DriverError):
 
 
 class Stream:
-    """An open output. Written to by one thread."""
+    """An open output. Written to by one thread, in turns: wait until it asks for more, mix that, write it.
+
+    What is mixed only when the device asks for it holds every command up to then. PortAudio offers no such
+    wait, but a write does: so the last 32 frames (0.7 ms) of a block are written just before the next. Where
+    they found room at once, the clock does the rest.
+    """
 
     def __init__(self, name: str, stream: "pyaudio.PyAudio.Stream", lock: threading.Lock) -> None:
         self.name = name
         self._stream, self._lock = stream, lock
+        self._held = bytes(HELD_FRAMES * FRAME_BYTES)
         self.underruns = 0
 
+    def await_room(self) -> None:
+        """Return when the device asks for more.
+
+        Raises:
+            DeviceLostError: it is gone.
+        """
+        if not self._held:
+            return
+        held, self._held = self._held, b""
+        self._put(held, HELD_FRAMES)
+        missing = FRAMES_PER_BUFFER - HELD_FRAMES - self._room()
+        if missing > 0:
+            wait_s(min(missing, FRAMES_PER_BUFFER) / RATE)
+
     def write(self, block: Block) -> None:
-        """Give the device a block; returns when it has taken it.
+        """Give the device a block of more than 32 frames; returns when it has taken all but the last 32.
 
         Raises:
             DeviceLostError: it did not.
         """
+        self.await_room()
+        self._put(block[:-HELD_FRAMES].tobytes(), len(block) - HELD_FRAMES)
+        self._held = block[-HELD_FRAMES:].tobytes()
+
+    def _room(self) -> int:
         try:
-            self._stream.write(block.tobytes(), len(block), exception_on_underflow=True)
+            return int(self._stream.get_write_available())
+        except OSError as error:
+            raise DeviceLostError(self.name, "write", str(error)) from None
+
+    def _put(self, sound: bytes, frames: int) -> None:
+        try:
+            self._stream.write(sound, frames, exception_on_underflow=True)
         except OSError as error:
             if error.errno != UNDERFLOWED and UNDERFLOWED not in error.args:
                 raise DeviceLostError(self.name, "write", str(error)) from None

@@ -1,4 +1,4 @@
-"""The player process: mixes and writes, block by block, until told to stop.
+"""The player process: mixes and writes, period by period, until told to stop.
 
 One loop in the main thread renders and writes to the speakers; the socket, the decoders and the second
 output have threads of their own. It must never wait for the daemon: without one it plays on.
@@ -20,10 +20,10 @@ from hardware.player.chain import Chain
 from hardware.player.engine import Engine, EngineConfig
 from hardware.player.outlet import Follower, Outlet, SoundSystem
 from hardware.player.server import Server
-from hardware.player.units import BLOCK, silence
+from hardware.player.units import PERIOD, silence
 
-STATUS_BLOCKS: Final = 8
-"""Blocks between two looks at the state (85 ms)."""
+STATUS_PERIODS: Final = 6
+"""Periods between two looks at the state (128 ms)."""
 SWITCH_INTERVAL_S: Final = 0.001
 NICENESS: Final = -15
 EXIT_TAKEN: Final = 3
@@ -119,17 +119,18 @@ class PlayerLoop:
     def run(self) -> None:
         """Play until stopped."""
         self._server.start()
-        block, count = silence(BLOCK), 0
+        block, count = silence(PERIOD), 0
         while not self._engine.stopped:
+            self._speakers.await_room()
             self._engine.render(block, self._speakers.chain.heard_lufs)
             self._route()
             if self._second is not None:
                 self._second.offer(block)
             self._speakers.play(block)
-            self._frames += BLOCK
+            self._frames += PERIOD
             if self._server.tapped:
                 self._server.offer_sound(self._speakers.chain.last_pcm())
-            if self._engine.events or count % STATUS_BLOCKS == 0:
+            if self._engine.events or count % STATUS_PERIODS == 0:
                 self._publish()
             count += 1
         self._publish()

@@ -109,6 +109,11 @@ class Prompter:
         self._waiting.append((speak, Recording(speak.path)))
 
     @property
+    def idle(self) -> bool:
+        """Whether nothing is being said or waits to be."""
+        return self._playing is None and not self._waiting
+
+    @property
     def frames_until_due(self) -> int | None:
         """Frames until a prompt's first sample, if one is about to begin."""
         return self._begin_in

@@ -27,6 +27,7 @@ RESCUE_FADE_FRAMES: Final = RATE
 """How long the bed or the next item takes to come in where the sound broke off."""
 IDLE_FRAMES: Final = 3 * RATE // 2
 """How long after its start the player waits for its first word before the bed comes up."""
+_LONG: Final = 3_600 * RATE
 Emit: TypeAlias = Callable[[PlayerEvent], None]
 OpenDeck: TypeAlias = Callable[[PlayItem], Deck]
 
@@ -128,6 +129,19 @@ class Sequencer:
             return None
         left = self.current.deck.frames_left
         return None if left is None else left - self._overlap(self.current)
+
+    @property
+    def calm_frames(self) -> int:
+        """For how many frames nothing is due if no command comes and no file fails; 0 while anything is."""
+        if self.current is None or self._wanted is not None or self._leaving:
+            return 0
+        upcoming = self._next
+        if self.current.deck.error is not None or (upcoming is None and self._queue):
+            return 0
+        if upcoming is not None and upcoming.deck.state is not DeckState.READY:
+            return 0
+        due = self.frames_until_due()
+        return _LONG if due is None else max(0, due)
 
     def _overlap(self, current: Playing) -> int:
         """How long before the current item's end the next sound begins."""

@@ -1,6 +1,7 @@
 """The player's fixed numbers and the shape of a block of sound.
 
-Everything inside the player is 48 kHz, stereo, float32, in blocks of 512 frames.
+Everything inside the player is 48 kHz, stereo, float32, in blocks of 512 frames; the process mixes a
+period of two at a time, which is what a device takes when it asks.
 """
 
 from typing import Final, TypeAlias
@@ -12,6 +13,7 @@ from controller.core.units import SILENT_DB
 
 RATE: Final = 48_000
 BLOCK: Final = 512
+PERIOD: Final = 2 * BLOCK
 CHANNELS: Final = 2
 Block: TypeAlias = npt.NDArray[np.float32]
 """Frames by channels."""
@@ -22,7 +24,17 @@ MAX_LEVEL_DB: Final = 12.0
 SAFE_EDGE_FRAMES: Final = 2_400
 """50 ms: the shortest edge of any sound. At full scale it moves 4e-4 a sample, under -60 dBFS."""
 
-__all__ = ["BLOCK", "CHANNELS", "FLOOR_DB", "MAX_LEVEL_DB", "RATE", "SAFE_EDGE_FRAMES", "SILENT_DB", "Block"]
+__all__ = [
+    "BLOCK",
+    "CHANNELS",
+    "FLOOR_DB",
+    "MAX_LEVEL_DB",
+    "PERIOD",
+    "RATE",
+    "SAFE_EDGE_FRAMES",
+    "SILENT_DB",
+    "Block",
+]
 
 
 def frames_from_ms(milliseconds: float) -> int:

@@ -1,4 +1,4 @@
-"""An 8 h psilocybin session, as fast as it goes, through the player's process and real PyAudio, sample by sample.
+"""An 8 h psilocybin session, as fast as it goes, through the real player and PyAudio, sample by sample.
 
     .venv/bin/python tests/hardware/eight_hours.py [--minutes N]
 
@@ -269,7 +269,7 @@ def main() -> int:
     line.add_argument("--minutes", type=float, default=480.0)
     verdict = check(line.parse_args().minutes)
     figures = {name: getattr(verdict, name) for name in Verdict.__dataclass_fields__}
-    print(json.dumps({"check": "eight_hours", "ok": verdict.ok, "figures": figures}))
+    sys.stdout.write(json.dumps({"check": "eight_hours", "ok": verdict.ok, "figures": figures}) + "\n")
     return 0 if verdict.ok else 1
 
 
