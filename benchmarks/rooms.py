@@ -37,6 +37,7 @@ from controller.conductor import Conductor
 from controller.daemon.lights import known_drivers, open_room_lights
 from controller.daemon.logs import set_up_logs
 from controller.daemon.rehearsing import _pools
+from controller.daemon.run import SWITCH_S
 from controller.journal import journal_path, open_journal
 from controller.light_desk import LightDesk
 from controller.mqtt_api import MqttApi, MqttPrompts
@@ -107,6 +108,7 @@ def site_file(folder: Path, rooms: int, port: int) -> Path:
 async def hold_rooms(site: Path, data: Path) -> None:
     """Run every room of the site until killed."""
     set_up_logs(data, quiet_terminal=True)
+    sys.setswitchinterval(SWITCH_S)
     loaded = load_site(site, drivers=known_drivers())
     catalogue, clock, pools = load_catalogue(loaded), RealClock(), _pools(data)
     mqtt = loaded.site.mqtt
