@@ -12,7 +12,7 @@ from sim_world import simulate
 from controller.core.envelope import Transition
 from controller.core.light import Mired, look_from_percent
 
-SEEDS = 80
+SEEDS = 60
 GROUP = 10
 WARM = Mired(370.0)
 
