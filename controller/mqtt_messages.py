@@ -5,6 +5,7 @@ It decides what of a record may leave the room: never free text, never a note's 
 
 import re
 from difflib import get_close_matches
+from pathlib import PurePath
 from typing import Any, Final, Literal
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -49,7 +50,11 @@ class EventMessage(WireModel):
 def encode_prompt(prompt: Prompt) -> bytes:
     """Return a prompt as it goes out."""
     message = PromptMessage(
-        id=prompt.prompt_id, text=prompt.text, audio=prompt.audio, ttl_s=max(1, prompt.ttl_s)
+        id=prompt.prompt_id,
+        text=prompt.text,
+        # The name alone: where this machine keeps its files is nobody's business.
+        audio=None if prompt.audio is None else PurePath(prompt.audio).name,
+        ttl_s=max(1, prompt.ttl_s),
     )
     return message.model_dump_json().encode()
 
