@@ -19,7 +19,7 @@ from controller.core.light import Look, Mired, look_from_percent
 from controller.core.units import luminance_from_lstar
 from controller.errors import UserError
 from controller.ports import FixtureConfig, LampReport
-from hardware.lights_mqtt import MqttLights, open_lights
+from hardware.lights_mqtt import MqttLightOptions, MqttLights, open_lights
 from hardware.mqtt_lamps import (
     MAX_TRANSITION_S,
     MqttLamp,
@@ -222,3 +222,16 @@ def test_nonsense_from_the_broker_is_nothing(payload: bytes) -> None:
 def test_bad_settings_are_said(address: str, options: dict[str, str], words: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=words):
         open_lights("zb", address, options, FIXTURES, tmp_path, RealClock())
+
+
+def test_a_zigbee_radio_keeps_its_pace_and_the_site_file_may_say_more() -> None:
+    zigbee, wifi = MqttLightOptions().budget(), MqttLightOptions(dialect="homeassistant").budget()
+    assert (zigbee.lights_per_s, zigbee.in_flight) == (8.0, 2)
+    assert wifi.burst - wifi.reserve >= 8  # a whole room at once, by the score too
+    said = MqttLightOptions(lights_per_s=20.0, burst=10.0, in_flight=6).budget()
+    assert (said.lights_per_s, said.burst, said.in_flight) == (20.0, 10.0, 6)
+
+
+def test_a_budget_below_nothing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="in_flight"):
+        open_lights("lamps", "127.0.0.1", {"in_flight": -1}, (), tmp_path, RealClock())
