@@ -37,8 +37,8 @@ log = structlog.get_logger()
 Progress = Callable[[int, int, str], None]
 STOP_PATIENCE_S = 6.0
 SWITCH_S = 0.0005
-"""How long another thread may keep the interpreter from the event loop. At Python's own 5 ms every send waits
-for the journals' threads: with 200 rooms overrides came out more than twice as late (docs/scale.md)."""
+"""How long another thread may keep the interpreter from the event loop, against Python's own 5 ms: every room
+brings a journal's thread. What is measured of it, and what is a guess, says docs/scale.md."""
 
 
 @dataclass(slots=True)
