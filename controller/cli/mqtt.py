@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from controller.broker_config import BrokerTls
 from controller.daemon.options import DEMO_SITE
 from controller.errors import UserError
 
@@ -36,6 +37,15 @@ def read_password_file(path: Path | None) -> str | None:
     return password
 
 
+def _broker_tls(cert: Path | None, key: Path | None, client_ca: Path | None) -> BrokerTls | None:
+    if cert is not None and key is not None:
+        authority = None if client_ca is None else str(client_ca.resolve())
+        return BrokerTls(str(cert.resolve()), str(key.resolve()), authority)
+    if cert is not None or key is not None or client_ca is not None:
+        raise UserError("TLS needs both --tls-cert and --tls-key")
+    return None
+
+
 def broker_config(  # noqa: PLR0913, PLR0917 - each is an option on the command line
     site: SiteOption = None,
     folder: Annotated[Path, typer.Option(help="Where to write; make it the broker's own folder.")] = Path(
@@ -60,17 +70,12 @@ def broker_config(  # noqa: PLR0913, PLR0917 - each is an option on the command 
     ] = None,
 ) -> None:
     """Write Mosquitto's configuration, access list and passwords; run again, it keeps the passwords."""
-    from controller.broker_config import BrokerTls, write_broker_config  # noqa: PLC0415
+    from controller.broker_config import write_broker_config  # noqa: PLC0415
     from controller.daemon.broker import broker_plan  # noqa: PLC0415
     from controller.daemon.lights import known_drivers  # noqa: PLC0415 - the drivers load slowly
     from profiles.catalogue import load_site  # noqa: PLC0415
 
-    if (cert is None) != (key is None) or (client_ca is not None and cert is None):
-        raise UserError("TLS needs both --tls-cert and --tls-key")
-    tls = None
-    if cert is not None and key is not None:
-        authority = None if client_ca is None else str(client_ca.resolve())
-        tls = BrokerTls(str(cert.resolve()), str(key.resolve()), authority)
+    tls = _broker_tls(cert, key, client_ca)
     loaded = load_site(site or DEMO_SITE, drivers=known_drivers())
     plan = broker_plan(
         loaded.site,
