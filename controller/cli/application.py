@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from controller.cli import calibrate, library, lights, mqtt, papers, rehearse, run
+from controller.cli import calibrate, certificate, library, lights, mqtt, papers, rehearse, run
 from controller.daemon.options import default_data_dir
 from controller.errors import UserError
 
@@ -30,6 +30,7 @@ app.command("find-bridges")(lights.find_bridges)
 app.command("broker-config")(mqtt.broker_config)
 app.command("prompt-device")(mqtt.prompt_device)
 app.command("wall")(mqtt.wall)
+app.command("make-certificate")(certificate.make_certificate)
 app.command("calibrate")(calibrate.calibrate)
 app.add_typer(library.app, name="library")
 

@@ -10,6 +10,7 @@ import structlog
 from controller.api import Rooms
 from controller.bookings import Bookings
 from controller.broker_config import read_broker_users, read_password, user_name
+from controller.certificates import certificate_files
 from controller.core.broker_access import BrokerRole
 from controller.daemon.broker import broker_plan
 from controller.daemon.options import RunOptions
@@ -172,10 +173,17 @@ class Doors:
             secure=tls is not None,
             addresses=lambda: (self.address,),
             calendar=calendar,
+            authority=self._authority(),
             listen=lambda room: stream_mix(tap_path(self._shared.data, room)),
         )
         port = self._options.port if self._options.port is not None else web.port
         await serve(app, web.host, port, tls=tls, started=self._listening)
+
+    def _authority(self) -> Path | None:
+        """Return our own authority's certificate, unless the site is served by somebody else's."""
+        files, web = certificate_files(self._shared.data), self._loaded.site.web
+        ours = web.cert_file is None or self._loaded.resolve(web.cert_file) == files.certificate
+        return files.ca if ours else None
 
     def _listening(self, port: int) -> None:
         self._port = port

@@ -15,6 +15,7 @@ from controller.api import Rooms
 from controller.core.snapshot import Ribbon, Snapshot
 from controller.ports import Clock
 from controller.web.access import Access
+from controller.web.authority_calls import authority_calls
 from controller.web.booking_calls import Calendar, booking_calls
 from controller.web.context import WebContext
 from controller.web.guard import Guard
@@ -45,6 +46,7 @@ def create_app(  # noqa: PLR0913 - the composition root names each part
     addresses: Callable[[], tuple[str, ...]] = tuple,
     calendar: Calendar | None = None,
     listen: Listen | None = None,
+    authority: Path | None = None,
 ) -> FastAPI:
     """Return the app that serves these rooms.
 
@@ -52,11 +54,12 @@ def create_app(  # noqa: PLR0913 - the composition root names each part
     each room: give them to the rooms as a prompt port; without, the displays stay empty. ``secure``: it is
     served under TLS. ``origins``: further origins its pages may have. ``addresses``: where tablets find it.
     ``calendar``: the site's bookings, if it takes any. ``listen``: opens a room's mix to listen in.
+    ``authority``: certificate (PEM) of the clinic's own authority, for tablets to install.
     """
     live = {room_id: LiveRoom(room, clock) for room_id, room in rooms.items()}
     shown = {room_id: (screens or {}).get(room_id) or PromptScreen(clock) for room_id in rooms}
     context = WebContext(
-        rooms, access, health, clock, live, shown, secure, origins, addresses, calendar, listen
+        rooms, access, health, clock, live, shown, secure, origins, addresses, calendar, listen, authority
     )
 
     @asynccontextmanager
@@ -86,6 +89,7 @@ def create_app(  # noqa: PLR0913 - the composition root names each part
         socket_calls,
         page_calls,
         wall_calls,
+        authority_calls,
     ):
         app.include_router(routes(context))
     app.mount("/static", StaticFiles(directory=STATIC_DIR), name="static")

@@ -5,6 +5,7 @@ It must never hold a driver or decide anything about a session.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from fastapi import HTTPException, Request
@@ -45,6 +46,7 @@ class WebContext:
     addresses: Callable[[], tuple[str, ...]] = field(default=tuple)
     calendar: "Calendar | None" = None
     listen: "Listen | None" = None
+    authority: Path | None = None
 
     @property
     def cookie(self) -> str:

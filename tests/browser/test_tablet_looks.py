@@ -6,10 +6,13 @@ import subprocess
 import tarfile
 import tempfile
 from base64 import b64encode
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from controller.certificates import make_certificate
 
 Bench = Any  # tests/browser/conftest.py
 pytestmark = pytest.mark.asyncio(loop_scope="session")  # one browser for all
@@ -175,12 +178,15 @@ async def test_live_page_is_clean_for_axe(bench: Bench, axe: str, size: str) -> 
         ("/setup", "installer", "setup-installer"),
         ("/pair", "therapist", "pair"),
         ("/offline", "therapist", "offline"),
+        ("/install-ca", "therapist", "install-ca"),
     ],
 )
 async def test_other_pages_are_clean_and_whole(
-    idle_bench: Bench, axe: str, path: str, role: str, name: str
+    idle_bench: Bench, tmp_path: Path, axe: str, path: str, role: str, name: str
 ) -> None:
     bench = idle_bench
+    if name == "install-ca":
+        make_certificate(tmp_path, ["stillroom.local"], datetime(2026, 3, 1, tzinfo=UTC))
     page = await bench.tablet(path, role=role, bypass_csp=True)
     if name == "home":
         await page.click("[data-profile=psilocybin]")

@@ -14,6 +14,7 @@ import httpx
 from web_fake_room import FakeRoom
 from websockets.asyncio.client import ClientConnection, connect
 
+from controller.certificates import certificate_files
 from controller.clock import RealClock
 from controller.errors import RefusedError
 from controller.web.access import Access, Role
@@ -97,6 +98,7 @@ async def served(data: Path, *, running: bool = True, listen: Listen | None = No
         screens=screens,
         calendar=calendar,
         listen=listen,
+        authority=certificate_files(data).ca,
     )
     port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     async with asyncio.TaskGroup() as tasks:
