@@ -1,6 +1,6 @@
 """docs/scores.md draws every shipped score, and draws it as it is now."""
 
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 from golden_scores import load
@@ -28,7 +28,7 @@ def test_the_page_shows_each_of_them(drawn: dict[str, str]) -> None:
 
 def test_a_drawing_is_well_formed_and_says_that_it_is_unreviewed(drawn: dict[str, str]) -> None:
     for text in drawn.values():
-        root = ElementTree.fromstring(text)
+        root = ET.fromstring(text)
         assert root.tag.endswith("svg")
         assert "unreviewed" in "".join(root.itertext())
 
@@ -39,4 +39,4 @@ def test_names_that_look_like_markup_stay_text() -> None:
     catalogue, site = load()
     score = catalogue.score("quiet-room", site.room("garden"), "en")
     text = preview_svg(replace(score, title="<b>&co"))
-    assert "<b>&co" in "".join(ElementTree.fromstring(text).itertext())
+    assert "<b>&co" in "".join(ET.fromstring(text).itertext())

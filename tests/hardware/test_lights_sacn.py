@@ -195,7 +195,8 @@ def test_channels_are_always_in_range_and_dark_is_dark(roles: tuple[str, ...], l
     assert len(values) == fixture.width
     assert all(isinstance(value, int) and 0 <= value <= 255 for value in values)
     dark = channel_values(fixture, Look(0.0, look.colour))
-    at, dimmers = 0, []
+    at = 0
+    dimmers: list[int] = []
     for role in roles:
         width = 2 if role == "dim16" else 1
         dimmers += range(at, at + width) if role.startswith("dim") else []
