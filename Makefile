@@ -48,9 +48,9 @@ lint: $(TEST_STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# What listens to sound and waits on processes runs alone afterwards: it measures real time.
+# Most wait more than they work, hence three workers. What listens to sound runs alone afterwards: it measures real time.
 test: lint
-	$(BIN)/pytest -n 2 --dist loadfile -m "not real_time"
+	$(BIN)/pytest -n 3 --dist loadfile -m "not real_time"
 	$(BIN)/pytest -m real_time
 
 # Home Assistant's newest release for Python 3.11, with what its MQTT integration would fetch for itself.

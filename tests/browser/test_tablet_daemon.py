@@ -14,7 +14,7 @@ import pytest_asyncio
 from daemon_rig import Rig
 
 # One browser for all; the daemon runs on real time.
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.real_time]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 Lamps = dict[str, dict[str, Any]]
 Change = Callable[[dict[str, Any], dict[str, Any]], bool]

@@ -15,7 +15,6 @@ from mqtt_peer import Peer
 
 from controller.journal import journal_path
 
-pytestmark = pytest.mark.real_time
 
 WORDS = "to sit with Kastanienbaum and grief"
 MARK = "Kastanienbaum"

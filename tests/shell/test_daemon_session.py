@@ -12,8 +12,6 @@ import websockets
 from daemon_rig import Rig
 from mqtt_peer import Peer
 
-pytestmark = pytest.mark.real_time
-
 
 @pytest_asyncio.fixture
 async def rig(tmp_path: Path) -> AsyncIterator[Rig]:

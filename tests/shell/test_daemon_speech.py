@@ -13,8 +13,6 @@ import soundfile
 from daemon_rig import Rig
 from mqtt_peer import Peer
 
-pytestmark = pytest.mark.real_time
-
 
 @pytest_asyncio.fixture
 async def rig(tmp_path: Path) -> AsyncIterator[Rig]:

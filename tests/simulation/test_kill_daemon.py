@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from kill_daemon import kill_often
 
-pytestmark = pytest.mark.real_time
 
 TIMES = 3
 PATIENCE_S = 20.0
