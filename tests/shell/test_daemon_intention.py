@@ -7,14 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 
-import pytest
 import pytest_asyncio
 import websockets
 from daemon_rig import Rig
 from mqtt_peer import Peer
 
 from controller.journal import journal_path
-
 
 WORDS = "to sit with Kastanienbaum and grief"
 MARK = "Kastanienbaum"

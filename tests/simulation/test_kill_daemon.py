@@ -5,9 +5,7 @@
 
 from pathlib import Path
 
-import pytest
 from kill_daemon import kill_often
-
 
 TIMES = 3
 PATIENCE_S = 20.0
