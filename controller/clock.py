@@ -18,6 +18,8 @@ from itertools import count
 from pathlib import Path
 from typing import Final
 
+from controller.ports import Clock
+
 NS_PER_MS: Final = 1_000_000
 NS_PER_S: Final = 1_000_000_000
 
@@ -176,6 +178,88 @@ class RealClock:
             await asyncio.sleep(min(left_ns / NS_PER_S, LONGEST_SLEEP_S))
             left_ns = due_ns - self._sources.boot_ns()
 
+    def call_at(self, at_ms: int, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call back on the loop at or just after room time ``at_ms``; what is returned takes it back."""
+        return _Appointment(self._anchor.due_ns(at_ms), self._sources.boot_ns, callback).cancel
+
+
+class _Appointment:
+    """One ``call_at`` of a ``RealClock``."""
+
+    __slots__ = ("_boot_ns", "_callback", "_due_ns", "_timer")
+
+    def __init__(self, due_ns: int, boot_ns: Callable[[], int], callback: Callable[[], None]) -> None:
+        self._due_ns, self._boot_ns, self._callback = due_ns, boot_ns, callback
+        self._timer: asyncio.Handle
+        self._arm(max(due_ns - boot_ns(), 0))
+
+    def _arm(self, left_ns: int) -> None:
+        loop = asyncio.get_running_loop()
+        if left_ns == 0:
+            self._timer = loop.call_soon(self._callback)
+        else:
+            self._timer = loop.call_later(min(left_ns / NS_PER_S, LONGEST_SLEEP_S), self._look)
+
+    def _look(self) -> None:
+        left_ns = self._due_ns - self._boot_ns()
+        if left_ns > 0:
+            self._arm(left_ns)
+        else:
+            self._callback()
+
+    def cancel(self) -> None:
+        self._timer.cancel()
+
+
+class Alarm:
+    """Something to wait for that others set, or that comes by itself at a given time.
+
+    One future and one timer a wait: rooms and lanes wait many times a second, and a task for each half of
+    ``asyncio.wait`` costs more than what they then do. One waiter at a time.
+    """
+
+    __slots__ = ("_clock", "_is_set", "_waiter")
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._is_set = False
+        self._waiter: asyncio.Future[None] | None = None
+
+    def is_set(self) -> bool:
+        """Whether it was set, and not cleared since."""
+        return self._is_set
+
+    def set(self) -> None:
+        """Wake whoever waits; who waits later goes on at once, until it is cleared."""
+        self._is_set = True
+        self._ring()
+
+    def clear(self) -> None:
+        """Let the next wait wait."""
+        self._is_set = False
+
+    async def wait_until(self, at_ms: int) -> bool:
+        """Wait until it is set, at most until room time ``at_ms``; say whether it is set.
+
+        Others get a turn in any case.
+        """
+        if self._is_set:
+            await asyncio.sleep(0)
+            return True
+        self._waiter = asyncio.get_running_loop().create_future()
+        cancel = self._clock.call_at(at_ms, self._ring)
+        try:
+            await self._waiter
+        finally:
+            cancel()
+            self._waiter = None
+        return self._is_set
+
+    def _ring(self) -> None:
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
 
 @dataclass(order=True, slots=True)
 class _Sleeper:
@@ -254,3 +338,25 @@ class ManualClock:
         woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._sleepers, _Sleeper(at_ms, next(self._order), woken))
         await woken
+
+    def call_at(self, at_ms: int, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call back once the clock has been moved to ``at_ms``; what is returned takes it back."""
+        loop = asyncio.get_running_loop()
+        if at_ms <= self._now_ms:
+            return loop.call_soon(callback).cancel
+        woken: asyncio.Future[None] = loop.create_future()
+        heapq.heappush(self._sleepers, _Sleeper(at_ms, next(self._order), woken))
+
+        wanted = True
+
+        def call(_: object) -> None:
+            if wanted:
+                callback()
+
+        def cancel() -> None:
+            nonlocal wanted
+            wanted = False
+            woken.cancel()
+
+        woken.add_done_callback(call)
+        return cancel

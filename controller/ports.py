@@ -40,6 +40,13 @@ class Clock(Protocol):
         """Return at or just after room time ``at_ms``; at once if it has passed."""
         ...
 
+    def call_at(self, at_ms: int, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call back on the loop at or just after room time ``at_ms``, never from within this call.
+
+        What is returned takes it back; afterwards it does nothing.
+        """
+        ...
+
 
 # ---------------------------------------------------------------- lights
 

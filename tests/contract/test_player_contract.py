@@ -4,7 +4,7 @@ The engine plays real files, block by block, as fast as it can; the stand-in rec
 The process around the engine is put to the same cases in tests/hardware/test_player_process.py.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -116,6 +116,9 @@ class HandClock:
 
     async def sleep_until(self, at_ms: int) -> None:
         self.at_ms = max(self.at_ms, at_ms)
+
+    def call_at(self, at_ms: int, callback: Callable[[], None]) -> Callable[[], None]:
+        raise AssertionError("no player waits for a callback")
 
 
 class VirtualRig:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.clock import ManualClock, RealClock, TimeSources
+from controller.clock import Alarm, ManualClock, RealClock, TimeSources
 
 WALL = 1_790_000_000_000
 HOUR_MS = 3_600_000
@@ -204,3 +204,81 @@ def test_manual_time_never_goes_back_and_has_a_zone() -> None:
     with pytest.raises(ValueError, match="back"):
         clock.advance_to(WALL - 1)
     assert clock.local_time() == datetime.fromtimestamp(WALL / 1000, tz=UTC)
+
+
+# ---------------------------------------------------------------- appointments and alarms
+
+
+async def test_a_callback_comes_at_its_time_in_order_and_not_when_it_was_taken_back() -> None:
+    clock, came = ManualClock(1_000), list[str]()
+    clock.call_at(3_000, lambda: came.append("late"))
+    clock.call_at(2_000, lambda: came.append("early"))
+    cancel = clock.call_at(2_000, lambda: came.append("never"))
+    cancel()
+    await clock.run_until(1_999)
+    assert came == []
+    await clock.run_until(3_000)
+    assert came == ["early", "late"]
+
+
+async def test_a_callback_taken_back_in_the_turn_in_which_it_is_due_does_not_come() -> None:
+    clock, came = ManualClock(), list[str]()
+    cancel = clock.call_at(10, lambda: came.append("never"))
+    clock.advance_to(10)
+    cancel()
+    await clock.settle()
+    assert came == []
+
+
+async def test_a_callback_for_a_time_that_has_passed_comes_in_the_next_turn() -> None:
+    for clock in (ManualClock(5_000), RealClock(sources=Machine().sources())):
+        came = asyncio.Event()
+        clock.call_at(0, came.set)
+        assert not came.is_set()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert came.is_set()
+
+
+async def test_the_real_clock_calls_back_by_its_own_count_and_not_before() -> None:
+    clock = RealClock(speed=10)
+    came, due_ms = asyncio.Event(), clock.now_ms() + 200
+    cancelled = clock.call_at(due_ms, lambda: pytest.fail("it was taken back"))
+    clock.call_at(due_ms, came.set)
+    cancelled()
+    async with asyncio.timeout(30):
+        await came.wait()
+    assert clock.now_ms() >= due_ms
+
+
+async def test_an_alarm_rings_when_set_or_when_its_time_has_come() -> None:
+    clock = ManualClock()
+    alarm = Alarm(clock)
+    waiting = asyncio.create_task(alarm.wait_until(1_000))
+    await clock.settle()
+    assert not waiting.done()
+    alarm.set()
+    assert await waiting
+    assert await alarm.wait_until(1_000), "it stays set until it is cleared"
+    alarm.clear()
+    waiting = asyncio.create_task(alarm.wait_until(1_000))
+    await clock.run_until(999)
+    assert not waiting.done()
+    await clock.run_until(1_000)
+    assert not await waiting
+    assert clock.next_due_ms() is None, "no timer is left behind"
+
+
+async def test_an_alarm_that_was_cancelled_can_be_waited_for_again() -> None:
+    clock = ManualClock()
+    alarm = Alarm(clock)
+    waiting = asyncio.create_task(alarm.wait_until(1_000))
+    await clock.settle()
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    assert clock.next_due_ms() is None
+    again = asyncio.create_task(alarm.wait_until(2_000))
+    await clock.run_until(1_500)
+    assert not again.done(), "the first wait's time must not end the second"
+    alarm.set()
+    assert await again

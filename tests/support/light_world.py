@@ -6,7 +6,7 @@ instants, as an eye would see them. So a mistake in the model shows.
 
 import itertools
 from bisect import bisect_right
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -36,6 +36,9 @@ class StillClock:
 
     async def sleep_until(self, at_ms: int) -> None:
         raise AssertionError("nothing here may sleep")
+
+    def call_at(self, at_ms: int, callback: Callable[[], None]) -> Callable[[], None]:
+        raise AssertionError("nothing here may wait")
 
 
 @dataclass(frozen=True)
