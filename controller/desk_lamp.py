@@ -5,7 +5,7 @@ It must never send while its state is worth waiting for, and never take back wha
 
 from typing import Final
 
-from controller.core.curves import Curve, Pinned
+from controller.core.curves import Curve, Pinned, alike
 from controller.core.envelope import Authority, Limits, Transition, approve_light
 from controller.core.fade_planner import Plan, authority_left, on_curve, plan_next
 from controller.core.lamp_belief import (
@@ -21,7 +21,7 @@ from controller.core.lamp_belief import (
     unsent,
     unsure,
 )
-from controller.core.lamp_model import LampTraits, look_at, resting
+from controller.core.lamp_model import look_at, resting
 from controller.core.lamp_watch import (
     SETTLE_MS,
     Attribute,
@@ -36,7 +36,7 @@ from controller.core.lamp_watch import (
 )
 from controller.core.light import Look
 from controller.core.score import ZoneId
-from controller.lamp_checkpoint import LampMemory
+from controller.lamp_checkpoint import LampMemory, traits_of
 from controller.lamp_news import ByHand, LampHealth, News
 from controller.ports import FixtureInfo, LampCommand, LampReport
 
@@ -58,12 +58,10 @@ class DeskLamp:
     """One lamp. ``limits`` are in room time; ``speed`` is the clock's."""
 
     def __init__(self, info: FixtureInfo, zone: ZoneId, limits: Limits, speed: int, now_ms: int) -> None:
-        traits = LampTraits(info.floor_percent, info.brightness_steps)
         self.info = info
         self.zone = zone
-        self.belief = Belief(resting(POWER_ON_LOOK, now_ms, traits))
+        self.belief = Belief(resting(POWER_ON_LOOK, now_ms, traits_of(info)))
         self.curve: Curve | None = None
-        self._one_colour = info.mired_range is None and not info.has_colour
         self.authority = Authority.SCORE
         self.due_ms: int | None = None
         self.woken_ms: int | None = None
@@ -71,11 +69,9 @@ class DeskLamp:
         self.reachable = info.reachable
         self.hand: frozenset[Attribute] = frozenset()
         self.commands = 0
-        self._limits = limits
-        self._speed = speed
+        self._limits, self._speed = limits, speed
         self._asked_ms: int | None = None
-        self._retry_ms = 0
-        self._failures = 0
+        self._retry_ms = self._failures = 0
         self._sent_ms: int | None = None
         self._in_flight: LampCommand | None = None
         self._suspects: frozenset[Attribute] = frozenset()
@@ -98,7 +94,7 @@ class DeskLamp:
             self._lend_no_speed(old, now_ms)
         raised = word not in (Authority.SCORE, self.authority) and not self._does_right(old, curve, now_ms)
         freed = word is not Authority.SCORE and bool(self.hand)
-        if raised or (freed and word is not Authority.SCORE):
+        if raised or freed:
             self.authority = word
         if freed:
             self.hand, self._suspects = frozenset(), frozenset()
@@ -249,6 +245,10 @@ class DeskLamp:
 
     # ------------------------------------------------------------ inside
 
+    @property
+    def _one_colour(self) -> bool:
+        return self.info.mired_range is None and not self.info.has_colour
+
     def _left_alone(self) -> bool:
         return "power" in self.hand or self.hand >= {"brightness", "colour"}
 
@@ -274,10 +274,8 @@ class DeskLamp:
         if self.due_ms is None or self.belief.model.end_ms <= now_ms:
             return False
         end_ms = max(min(self.belief.model.end_ms, self.due_ms), now_ms)
-        for at_ms in (now_ms, (now_ms + end_ms) // 2, end_ms):
-            a, b = old.look_at(at_ms), new.look_at(at_ms)
-            if abs(a.lstar - b.lstar) > 0.02 or a.colour != b.colour:
-                return False
+        if not alike(old, new, (now_ms, (now_ms + end_ms) // 2, end_ms)):
+            return False
         self.due_ms = end_ms
         return True
 

@@ -12,6 +12,7 @@ from controller.core.lamp_model import LampModel, LampTraits
 from controller.core.lamp_watch import Attribute
 from controller.core.light import Colour, Look, Mired, Xy
 from controller.core.units import clamp
+from controller.ports import FixtureInfo
 
 VERSION: Final = 1
 _ATTRIBUTES: Final[Mapping[str, Attribute]] = {
@@ -28,6 +29,11 @@ class LampMemory:
     model: LampModel
     hand: frozenset[Attribute] = frozenset()
     others: tuple[LampModel, ...] = ()
+
+
+def traits_of(info: FixtureInfo) -> LampTraits:
+    """Return what a lamp can be told, as its driver knows it."""
+    return LampTraits(info.floor_percent, info.brightness_steps)
 
 
 def save_lamps(lamps: Mapping[str, LampMemory]) -> dict[str, object]:

@@ -6,17 +6,19 @@ when a session step changed the curves, ``tick`` when ``next_due_ms`` has come. 
 for a lamp's live level while a fade of ours may run, and never fight a hand on a switch.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from controller.core.curves import Curve
 from controller.core.envelope import Authority, Limits
+from controller.core.lamp_belief import with_traits
 from controller.core.lamp_model import look_at
 from controller.core.lamp_watch import Attribute
 from controller.core.light import Look, rgb_hex
 from controller.core.score import FixtureId, ZoneId
 from controller.core.snapshot import LampView
 from controller.desk_lamp import DeskLamp
-from controller.lamp_checkpoint import load_lamps, save_lamps
+from controller.lamp_checkpoint import load_lamps, save_lamps, traits_of
 from controller.lamp_news import ByHand, News
 from controller.ports import Clock, FixtureInfo, LampCommand, LampReport, Lights
 
@@ -103,6 +105,21 @@ class LightDesk:
                 self.revision += 1
         self.tick()
 
+    def learn(self, fixtures: Iterable[FixtureInfo]) -> None:
+        """Take up what lamps can do (floor, whites, colours, steps), where it is not what was known.
+
+        A driver knows only after its first poll, and knows anew when a lamp was replaced. Lamps go on from
+        where they are. Whether one answers is said by ``observed`` alone.
+        """
+        now_ms = self._clock.now_ms()
+        for info in fixtures:
+            lamp = self._lamps.get(info.fixture)
+            if lamp is not None and lamp.info != (news := replace(info, reachable=lamp.info.reachable)):
+                lamp.info, lamp.belief = news, with_traits(lamp.belief, traits_of(news))
+                if lamp.curve is not None:
+                    lamp.wake_at(now_ms)
+                self.revision += 1
+
     # ------------------------------------------------------------ LightSource, for the drivers
 
     def next_command(self, fixture: FixtureId) -> LampCommand | None:
@@ -139,8 +156,11 @@ class LightDesk:
             lamp.withdrawn(command, self._clock.now_ms())
 
     def observed(self, reports: Sequence[LampReport]) -> None:
-        """Take a poll's findings: hands on lamps, lamps that went or came back, first levels."""
+        """Take a poll's findings: what lamps can do, hands on them, lamps that went or came back, levels."""
         now_ms = self._clock.now_ms()
+        drivers = {id(d): d for r in reports if (d := self._drivers.get(r.fixture)) is not None}
+        for driver in drivers.values():
+            self.learn(driver.fixtures())
         for report in reports:
             lamp = self._lamps.get(report.fixture)
             if lamp is not None:

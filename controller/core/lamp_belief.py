@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from controller.core.envelope import Approval
-from controller.core.lamp_model import LampModel, Turns, look_at, luminance_at, resting
+from controller.core.lamp_model import LampModel, LampTraits, Turns, look_at, luminance_at, resting
 from controller.core.light import Look, Mired, colour_distance_mired
 from controller.core.units import luminance_from_lstar
 
@@ -126,6 +126,28 @@ def unsure(
     ends = [Look(level, look.colour) for level in levels] + [Look(levels[0], shade) for shade in colours]
     others = tuple(guarded(resting(end, now_ms, model.traits), now_ms, window_ms) for end in ends)
     return replace(belief, others=(*belief.others, *others))
+
+
+def with_traits(belief: Belief, traits: LampTraits) -> Belief:
+    """Return the belief once it is known what the lamp can be told.
+
+    It goes on doing what it does. Only what was believed fainter than it can glow has been its floor.
+    """
+
+    def again(model: LampModel) -> LampModel:
+        looks = [_not_below(look, traits.floor_lstar) for look in (model.start, model.target)]
+        return replace(model, traits=traits, start=looks[0], target=looks[1])
+
+    return replace(
+        belief,
+        model=again(belief.model),
+        others=tuple(again(state) for state in belief.others),
+        untaken=tuple(again(state) for state in belief.untaken),
+    )
+
+
+def _not_below(look: Look, floor_lstar: float) -> Look:
+    return look if look.lstar <= 0.0 else Look(max(look.lstar, floor_lstar), look.colour)
 
 
 def _one_future(a: LampModel, b: LampModel, now_ms: int) -> bool:
