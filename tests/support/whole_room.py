@@ -1,4 +1,4 @@
-"""A real room of the demo site in virtual time: simulated lamps, a player that plays nothing, a journal in memory."""
+"""A real room of the demo site in virtual time, with simulated lamps, a mute player and a journal of lists."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -94,13 +94,12 @@ async def whole_room(pools: Pools) -> AsyncIterator[WholeRoom]:
     clock, limits, catalogue = ManualClock(START_MS), limits_of(site, model), load_catalogue(loaded)
     fixtures = [FixtureConfig(f.id, f.address, f.name or f.id) for f in model.fixtures]
     lights, player, journal = DirectLights(clock, fixtures), VirtualPlayer(clock), MemoryJournal()
-    desk = LightDesk(
-        lights.fixtures(), {f.id: f.zone for f in model.fixtures}, {f.id: lights for f in model.fixtures}, limits, clock
-    )  # fmt: skip
+    zone_of = {f.id: f.zone for f in model.fixtures}
+    desk = LightDesk(lights.fixtures(), zone_of, {f.id: lights for f in model.fixtures}, limits, clock)
     lights.attach(desk)
     parts = RoomParts(
         room_id=model.id,
-        title=model.title,
+        title=model.title or model.id,
         resting=resting_looks(model),
         clock=clock,
         journal=journal,
