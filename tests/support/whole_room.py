@@ -1,4 +1,4 @@
-"""A real room of the demo site in virtual time, with simulated lamps, a mute player and a journal of lists."""
+"""A real room of the demo site in virtual time: simulated lamps, a mute player and a journal of lists."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
