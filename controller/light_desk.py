@@ -46,10 +46,14 @@ class LightDesk:
     ) -> None:
         self.on_manual = on_manual
         self.on_health = on_health
+        self.reports: dict[FixtureId, tuple[int, LampReport]] = {}
+        """What polls found last of each lamp, and when (room ms)."""
         self.revision = 0
         """Grows whenever a checkpoint would come out different for another reason than time."""
         self._clock = clock
         self._drivers = dict(drivers)
+        self._curves: dict[ZoneId, Curve] = {}
+        self._borrowed: dict[FixtureId, frozenset[Attribute]] = {}
         now_ms = clock.now_ms()
         room_limits = limits.at_speed(clock.speed)
         self._lamps = {
@@ -68,8 +72,12 @@ class LightDesk:
         its zone that were changed by hand: the newest word wins.
         """
         now_ms = self._clock.now_ms()
-        for lamp in self._lamps.values():
+        self._curves = dict(curves)
+        for fixture, lamp in self._lamps.items():
             word = authority.get(lamp.zone, Authority.SCORE)
+            if fixture in self._borrowed and word is Authority.SCORE:
+                continue
+            self._borrowed.pop(fixture, None)
             if lamp.follow(curves.get(lamp.zone), word, now_ms):
                 self.revision += 1
         self.tick()
@@ -104,6 +112,29 @@ class LightDesk:
                 lamp.release(authority, now_ms)
                 self.revision += 1
         self.tick()
+
+    def borrow(self, fixture: FixtureId, curve: Curve) -> None:
+        """Lead one lamp along a curve of its own, as a person asked, until it is given back.
+
+        A person's word on its zone is newer, and ends it.
+        """
+        lamp = self._lamps[fixture]
+        self._borrowed.setdefault(fixture, lamp.hand)
+        lamp.follow(curve, Authority.THERAPIST, self._clock.now_ms())
+        self.tick()
+
+    def is_borrowed(self, fixture: FixtureId) -> bool:
+        """Whether a lamp still follows a curve of its own."""
+        return fixture in self._borrowed
+
+    def give_back(self, fixture: FixtureId) -> None:
+        """Let a borrowed lamp follow its zone again, from where it is; a hand that was on it still is."""
+        hand = self._borrowed.pop(fixture, None)
+        if hand is not None:
+            lamp = self._lamps[fixture]
+            lamp.follow(self._curves.get(lamp.zone), Authority.SCORE, self._clock.now_ms())
+            lamp.hand = hand
+            self.tick()
 
     def learn(self, fixtures: Iterable[FixtureInfo]) -> None:
         """Take up what lamps can do (floor, whites, colours, steps), where it is not what was known.
@@ -164,6 +195,7 @@ class LightDesk:
         for report in reports:
             lamp = self._lamps.get(report.fixture)
             if lamp is not None:
+                self.reports[report.fixture] = (now_ms, report)
                 self._tell(report.fixture, lamp.observed(report, now_ms))
         self.tick()
 
@@ -189,6 +221,11 @@ class LightDesk:
         """Return what a lamp is believed to show now; None for one that is not the desk's."""
         lamp = self._lamps.get(fixture)
         return None if lamp is None else look_at(lamp.belief.model, self._clock.now_ms())
+
+    def info(self, fixture: FixtureId) -> FixtureInfo | None:
+        """Return what is known of a lamp; None for one that is not the desk's."""
+        lamp = self._lamps.get(fixture)
+        return None if lamp is None else lamp.info
 
     def command_counts(self) -> dict[FixtureId, int]:
         """Return how many commands each lamp has been given."""
