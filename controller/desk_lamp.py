@@ -5,7 +5,7 @@ It must never send while its state is worth waiting for, and never take back wha
 
 from typing import Final
 
-from controller.core.curves import Curve, Pinned, alike
+from controller.core.curves import Curve, Pinned, alike, alike_ahead
 from controller.core.envelope import Authority, Limits, Transition, approve_light
 from controller.core.fade_planner import Plan, authority_left, on_curve, plan_next
 from controller.core.lamp_belief import (
@@ -98,7 +98,8 @@ class DeskLamp:
             self.authority = word
         if freed:
             self.hand, self._suspects = frozenset(), frozenset()
-        if raised or freed or old is None or not self._runs_right(old, curve, now_ms):
+        heard = word is not Authority.SCORE and old is not None and not alike_ahead(old, curve, now_ms)
+        if raised or freed or heard or old is None or not self._runs_right(old, curve, now_ms):
             self.wake_at(now_ms)
             self._new_word, self._word = True, word
         return freed
@@ -149,7 +150,10 @@ class DeskLamp:
         curve = self._pinned(self.curve, now_ms)
         if self.belief.certain:
             self.authority = authority_left(states[0], curve, self.authority, self._limits, now_ms)
-        plan = plan_next(states[0], curve, self.authority, self._limits, now_ms, states[1:])
+        at_once = self._new_word and self._word is not Authority.SCORE
+        plan = plan_next(
+            states[0], curve, self.authority, self._limits, now_ms, states[1:], at_once=at_once
+        )
         if plan.look is None:
             self.due_ms, self.woken_ms = max(plan.next_at_ms, now_ms + 1), None
         return plan

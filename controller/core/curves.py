@@ -5,7 +5,7 @@ A curve is pure and total: it answers for every instant, and never depends on wh
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from controller.core.light import Colour, Look
 
@@ -67,3 +67,11 @@ def alike(a: Curve, b: Curve, instants: Iterable[int]) -> bool:
     """Say whether two curves look the same at these instants (room ms)."""
     looks = [(a.look_at(at_ms), b.look_at(at_ms)) for at_ms in instants]
     return all(abs(one.lstar - other.lstar) <= 0.02 and one.colour == other.colour for one, other in looks)
+
+
+def alike_ahead(a: Curve, b: Curve, now_ms: int) -> bool:
+    """Say whether two curves look the same for the next seconds: what a person asks for shows by then."""
+    return alike(a, b, (now_ms + ahead_ms for ahead_ms in _AHEAD_MS))
+
+
+_AHEAD_MS: Final = (100, 300, 1_000, 3_000, 10_000, 30_000)

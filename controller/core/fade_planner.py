@@ -61,16 +61,19 @@ def plan_next(
     limits: Limits,
     now_ms: int,
     others: Sequence[LampModel] = (),
+    *,
+    at_once: bool = False,
 ) -> Plan:
     """Return the next transition that brings a lamp to its curve or keeps it there.
 
-    ``limits`` are in room time. ``others`` are further states that the lamp might be in. The plan is a
-    wish: the envelope still has the last word.
+    ``limits`` are in room time. ``others`` are further states that the lamp might be in. ``at_once``: a person
+    has just asked, so what the lamp does by itself is not let run on because it fits for a while yet. The plan
+    is a wish: the envelope still has the last word.
     """
-    knot_ms = _next_knot(curve, now_ms, limits)
+    knot_ms = _next_knot(curve, now_ms + (limits.transition_step_ms if at_once else 0), limits)
     dark = curve.look_at(now_ms).lstar <= 0.0 and curve.look_at(knot_ms - 1).lstar <= 0.0
     if not model.on and not any(other.on for other in others):
-        return _plan_dark(model.traits, curve, now_ms, knot_ms)
+        return _plan_dark(model.traits, curve, now_ms, knot_ms, at_once=at_once)
     if dark and all(_rests_at_floor(lamp, now_ms) for lamp in (model, *others)):
         return Plan(Look(0.0, curve.look_at(now_ms).colour), 0, knot_ms)
     if _in_doubt(model, others, now_ms):
@@ -83,7 +86,8 @@ def plan_next(
     if knot_ms - now_ms <= limits.transition_step_ms:
         # A corner nearer than a lamp can be timed: go on from there.
         return Plan(None, 0, knot_ms)
-    if (good_ms := _good_until(model, curve, limits, now_ms, knot_ms)) > now_ms:
+    good_ms = _good_until(model, curve, limits, now_ms, knot_ms)
+    if good_ms > now_ms and not (at_once and model.end_ms > now_ms):
         return Plan(None, 0, good_ms)
     if on_curve(model, curve, limits, now_ms):
         plan = _follow(model, curve, limits, now_ms, knot_ms)
@@ -179,12 +183,14 @@ def _tolerance(curve: Curve, limits: Limits, at_ms: int, least: float) -> float:
     return max(least, abs(curve.look_at(at_ms + step).lstar - curve.look_at(at_ms).lstar))
 
 
-def _plan_dark(traits: LampTraits, curve: Curve, now_ms: int, knot_ms: int) -> Plan:
+def _plan_dark(traits: LampTraits, curve: Curve, now_ms: int, knot_ms: int, *, at_once: bool) -> Plan:
     """An off lamp comes on when the curve reaches its faintest glow, or at once if it stays under it."""
     now, then = curve.look_at(now_ms), curve.look_at(knot_ms - 1)
     floor_lstar = traits.floor_lstar
     come_on = Plan(Look(max(now.lstar, floor_lstar), now.colour), 0, now_ms)
     if now.lstar >= floor_lstar:
+        return come_on
+    if then.lstar > floor_lstar and at_once:
         return come_on
     if then.lstar > floor_lstar:
         share = (floor_lstar - now.lstar) / (then.lstar - now.lstar)
