@@ -10,16 +10,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
+from controller.clock import Alarm
 from controller.core.envelope import Authority, Transition
 from controller.core.light import Look, Mired, Xy
 from controller.core.score import FixtureId
 from controller.core.units import lstar_from_percent
-from controller.errors import UserError
 from controller.ports import (
     Clock,
     FixtureConfig,
@@ -30,10 +28,8 @@ from controller.ports import (
     MqttClient,
     MqttMessage,
 )
-from hardware.driver_options import read_options
 from hardware.faults import DeviceError, Scope
-from hardware.lane_runner import Batch, Chore, LampGroup, LaneRunner, wait_until
-from hardware.lanes import Budget
+from hardware.lane_runner import Batch, Chore, LampGroup, LaneRunner
 from hardware.mqtt_lamps import (
     LampState,
     MqttLamp,
@@ -49,49 +45,24 @@ from hardware.mqtt_lamps import (
     split,
     zigbee2mqtt_lamp,
 )
-from hardware.mqtt_link import MqttLink, MqttSettings
+from hardware.mqtt_light_options import MqttLightOptions, link_settings, read_light_options
+from hardware.mqtt_link import MqttLink
 
 CONFIRM_MS: Final = 2_000
 """How long a lamp may take to say that it has a command."""
 SETTLE_MS: Final = 2_000
 PATIENCE_MS: Final = 1_500
-DIALECTS: Final = ("zigbee2mqtt", "homeassistant")
-WIFI_BUDGET: Final = Budget(lights_per_s=40.0, burst=24.0, reserve=16.0, in_flight=16)  # a room at once
-
-
-@dataclass(frozen=True, slots=True)
-class MqttLightOptions:
-    """What the site file may say. ``base``: Zigbee2MQTT's base topic or Home Assistant's discovery prefix.
-
-    ``lights_per_s``, ``burst``, ``in_flight``: what the lamps can bear (``lanes.Budget``). 0 is the dialect's
-    own: a Zigbee radio's for Zigbee2MQTT, that of lamps on Wi-Fi for Home Assistant's.
-    """
-
-    dialect: str = "zigbee2mqtt"
-    base: str = ""
-    username: str = ""
-    password: str = ""
-    poll_ms: float = 4_000.0
-    lights_per_s: float = 0.0
-    burst: float = 0.0
-    in_flight: int = 0
-
-    def budget(self) -> Budget:
-        """What the lanes may ask of the lamps."""
-        usual = Budget() if self.dialect == "zigbee2mqtt" else WIFI_BUDGET
-        return replace(
-            usual,
-            lights_per_s=self.lights_per_s or usual.lights_per_s,
-            burst=self.burst or usual.burst,
-            in_flight=self.in_flight or usual.in_flight,
-        )
 
 
 @dataclass(slots=True)
 class _Lamp:
-    """What is known of one fixture. ``start``, ``sent`` and ``sent_ms`` (real): the transition under way."""
+    """What is known of one fixture. ``start``, ``sent`` and ``sent_ms`` (real): the transition under way.
+
+    ``asked_ms`` (real): when it was asked how it is, until it has said so.
+    """
 
     lamp: MqttLamp | None
+    answered: Alarm
     state: LampState | None = None
     available: bool | None = None
     start: Look | None = None
@@ -99,7 +70,7 @@ class _Lamp:
     sent_ms: float = 0.0
     rest: Transition | None = None
     unconfirmed: list[dict[str, object]] = field(default_factory=list)
-    answered: asyncio.Event = field(default_factory=asyncio.Event)
+    asked_ms: float | None = None
 
 
 class MqttLights:
@@ -119,11 +90,11 @@ class MqttLights:
         self._is_z2m = options.dialect == "zigbee2mqtt"
         self._base = options.base or ("zigbee2mqtt" if self._is_z2m else "homeassistant")
         self._configs = {config.fixture: config for config in fixtures}
-        self._lamps = {c.fixture: _Lamp(self._assumed(c.address)) for c in fixtures}
+        self._lamps = {c.fixture: _Lamp(self._assumed(c.address), Alarm(clock)) for c in fixtures}
         self._directory: dict[str, MqttLamp] = {}
         self._bridge_online: bool | None = None
         self._subscribed: set[str] = set()
-        self._came_up = asyncio.Event()
+        self._came_up = Alarm(clock)
         self._lanes = LaneRunner(
             bridge_id, clock, self, tuple(self._configs), budget=options.budget(), poll_ms=options.poll_ms
         )
@@ -161,9 +132,7 @@ class MqttLights:
         """Return what the lamps last said, if the broker and Zigbee2MQTT are there."""
         if not self._link.up and not self._came_up.is_set():
             # The first connection gets a moment before anybody is told that it is missing.
-            await wait_until(
-                self._clock, self._came_up, self._clock.now_ms() + PATIENCE_MS * self._clock.speed
-            )
+            await self._came_up.wait_until(self._clock.now_ms() + PATIENCE_MS * self._clock.speed)
         if not self._link.up:
             self._came_up.set()
             raise self._fault("connect", self._link.health or "the broker is away", Scope.AWAY)
@@ -219,7 +188,7 @@ class MqttLights:
         if not lamp.state_topic:
             return
         limit_ms = self._clock.now_ms() + CONFIRM_MS * self._clock.speed
-        if not await wait_until(self._clock, known.answered, limit_ms):
+        if not await known.answered.wait_until(limit_ms):
             raise self._fault(f"set {fixture}", "the lamp did not confirm it", Scope.LAMP)
 
     def _fault(self, operation: str, message: str, scope: Scope, *, may_retry: bool = True) -> DeviceError:
@@ -272,6 +241,7 @@ class MqttLights:
         self._came_up.set()
         for known in self._lamps.values():
             if known.lamp is not None and known.lamp.read_topic:
+                known.asked_ms = self._real_ms()
                 self._link.publish(known.lamp.read_topic, b'{"state": ""}', repeat=False)
         self._lanes.recheck()
 
@@ -305,12 +275,19 @@ class MqttLights:
             if lamp is not None and lamp.state_topic == message.topic:
                 state = read_state(message.payload, lamp.scale)
                 if state is not None:
-                    known.state = state
-                    # Each message is answered, or several at once by a state that says the last of them.
-                    if len(known.unconfirmed) <= 1 or confirms(state, known.unconfirmed[-1]):
-                        known.answered.set()
-                    known.unconfirmed = known.unconfirmed[1:]
-                    self._lanes.recheck()
+                    self._take_state(known, state)
+
+    def _take_state(self, known: _Lamp, state: LampState) -> None:
+        known.state = state
+        waits, asked_ms, known.asked_ms = known.unconfirmed, known.asked_ms, None
+        if not waits:
+            self._lanes.recheck()  # nobody of ours asked for this: somebody may be at the lamp
+        elif asked_ms is None or self._real_ms() >= asked_ms + CONFIRM_MS or confirms(state, waits[-1]):
+            # Each message is answered, or several at once by a state that says the last of them. But first of
+            # all comes the answer to the question how it is, which says nothing of any.
+            known.unconfirmed = waits[1:]
+            if len(waits) == 1 or confirms(state, waits[-1]):
+                known.answered.set()
 
     def _hear_availability(self, message: MqttMessage) -> None:
         for known in self._lamps.values():
@@ -368,32 +345,9 @@ def open_lights(
     """Return the lamps behind the broker at ``address``: ``host``, ``host:port`` or ``mqtt://host:port``.
 
     Raises:
-        UserError: an option or the address is wrong. A broker that is away raises nothing.
+        UserError: an option, the address or the password is wrong. A broker that is away raises nothing.
     """
     del store_dir  # nothing is kept
-    read = read_options(f"bridge {bridge_id}", MqttLightOptions(), options)
-    if read.dialect not in DIALECTS:
-        raise UserError(f"bridge {bridge_id}: option dialect: expected one of {', '.join(DIALECTS)}")
-    try:
-        parts = urlsplit(address if "//" in address else f"mqtt://{address}")
-        host, port = parts.hostname or "", parts.port or 1883
-    except ValueError:
-        host, port = "", 0
-    if not host:
-        raise UserError(f"bridge {bridge_id}: {address!r} is not a broker's address")
-    if min(read.lights_per_s, read.burst, read.in_flight) < 0 or read.lights_per_s > 1_000:
-        raise UserError(f"bridge {bridge_id}: lights_per_s, burst and in_flight: expected 0 or more")
-    settings = MqttSettings(
-        host,
-        port,
-        _client_id(bridge_id, fixtures),
-        username=read.username or None,
-        password=read.password or None,
-    )
+    read = read_light_options(bridge_id, options)
+    settings = link_settings(bridge_id, address, read, fixtures)
     return MqttLights(bridge_id, read, fixtures, MqttLink(clock, settings), clock)
-
-
-def _client_id(bridge_id: str, fixtures: Sequence[FixtureConfig]) -> str:
-    """Return a name that is this link's alone: rooms may well all call their bridge the same."""
-    lamps = "\n".join(sorted(config.address for config in fixtures))
-    return f"stillroom-lights-{bridge_id}-{sha256(lamps.encode()).hexdigest()[:8]}"

@@ -14,9 +14,10 @@ from typing import Final
 
 from controller.ports import Clock, MqttMessage, MqttWill
 from hardware.mqtt_outbox import DEFAULT_WAIT_S, Outbox, Outgoing
-from hardware.mqtt_paho import BrokerAddress, Connection, Limits, topic_matches
+from hardware.mqtt_paho import Connection, topic_matches
 from hardware.mqtt_retry import End, Retry
 from hardware.mqtt_socket import MqttTls, make_tls_context
+from hardware.mqtt_terms import BrokerAddress, Limits
 
 __all__ = ["MqttLink", "MqttSettings", "MqttTls"]
 
@@ -66,6 +67,7 @@ class MqttLink:
             settings.session_expiry_s,
         )
         self._subscriptions: dict[str, tuple[int, Callable[[MqttMessage], None]]] = {}
+        self._wild: tuple[str, ...] = ()
         self._up_callbacks: list[Callable[[], None]] = []
         self._down_callbacks: list[Callable[[str], None]] = []
         self._outbox = Outbox()
@@ -136,6 +138,7 @@ class MqttLink:
     def subscribe(self, topic_filter: str, handler: Callable[[MqttMessage], None], *, qos: int = 1) -> None:
         """Call ``handler`` on the loop for every message that matches, over every reconnect."""
         self._subscriptions[topic_filter] = (qos, handler)
+        self._wild = tuple(name for name in self._subscriptions if "+" in name or "#" in name)
         if self._up and self._connection is not None:
             self._connection.subscribe({topic_filter: qos})
 
@@ -253,13 +256,19 @@ class MqttLink:
 
     def arrived(self, message: MqttMessage) -> None:
         """Hand a message to whoever asked for its topic."""
-        for topic_filter, (_, handler) in tuple(self._subscriptions.items()):
+        exact = self._subscriptions.get(message.topic)
+        if exact is not None:
+            self._hand_on(message, exact[1])
+        for topic_filter in self._wild:
             if topic_matches(topic_filter, message.topic):
-                try:
-                    handler(message)
-                except Exception:  # noqa: BLE001 - see below
-                    # A fault of ours in one handler must not cost the link, and with it every other one.
-                    _log.exception("a message on %s could not be handled", message.topic)
+                self._hand_on(message, self._subscriptions[topic_filter][1])
+
+    def _hand_on(self, message: MqttMessage, handler: Callable[[MqttMessage], None]) -> None:
+        try:
+            handler(message)
+        except Exception:  # noqa: BLE001 - see below
+            # A fault of ours in one handler must not cost the link, and with it every other one.
+            _log.exception("a message on %s could not be handled", message.topic)
 
     # ------------------------------------------------------------ sending
 

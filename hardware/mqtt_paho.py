@@ -15,8 +15,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
@@ -25,11 +24,15 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from controller.ports import MqttMessage, MqttWill
+from controller.ports import MqttMessage
 from hardware.mqtt_retry import End
-from hardware.mqtt_socket import acknowledge_quickly, cork, tune
+from hardware.mqtt_socket import acknowledge_quickly, tune
+from hardware.mqtt_stream import ReadAhead, WriteBehind
+from hardware.mqtt_terms import BrokerAddress, Limits, Listener
 
 KEEPALIVE_S: Final = 10
+PACKETS_A_TURN: Final = 32
+"""How many of a flood's packets are looked at before everything else on the event loop gets its turn."""
 DIAL_TIMEOUT_S: Final = 2.0
 
 _REFUSALS: Final = {
@@ -40,49 +43,41 @@ _REFUSALS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class BrokerAddress:
-    """Where a broker is and who we are to it."""
+class _Client(paho.Client):
+    """paho, reading and writing its socket in few large strokes once ``gathers`` is set.
 
-    host: str
-    port: int
-    client_id: str
-    username: str | None = None
-    password: str | None = None
-    tls: ssl.SSLContext | None = None
-    will: MqttWill | None = None
-    session_expiry_s: int = 0
+    Should a later paho not come through these two methods, it is slower and nothing else.
+    """
 
-    def __str__(self) -> str:
-        return f"broker {self.host}:{self.port}"
+    def __init__(self, *, client_id: str, protocol: MQTTProtocolVersion, clean_session: bool | None) -> None:
+        super().__init__(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            protocol=protocol,
+            clean_session=clean_session,
+            reconnect_on_failure=False,
+        )
+        self.ahead, self.behind = ReadAhead(), WriteBehind()
+        self.gathers = False
 
+    def _sock_recv(self, bufsize: int) -> bytes:
+        return self.ahead.take(bufsize, super()._sock_recv) if self.gathers else super()._sock_recv(bufsize)
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What the broker allows. ``window`` is how many messages may wait for an acknowledgement."""
+    def _sock_send(self, buf: bytes | bytearray) -> int:
+        return self.behind.put(buf) if self.gathers else super()._sock_send(buf)
 
-    window: int | None = None
-    packet_bytes: int | None = None
+    def write_out(self) -> None:
+        """Write what waits, in as few segments as it fits.
 
+        Raises:
+            OSError: the connection is gone.
+        """
+        self.loop_write()
+        self.behind.flush(super()._sock_send)
 
-class Listener(Protocol):
-    """What the link hears from its connection, on the event loop."""
-
-    def accepted(self, limits: Limits) -> None:
-        """The broker took us."""
-        ...
-
-    def subscribed(self, topic_filter: str, refusal: str | None) -> None:
-        """A subscription was granted (None) or refused."""
-        ...
-
-    def acknowledged(self, mid: int, refusal: str | None) -> None:
-        """A message of QoS 1 or 2 is the broker's now, or was refused."""
-        ...
-
-    def arrived(self, message: MqttMessage) -> None:
-        """A message came in."""
-        ...
+    def has_unwritten(self) -> bool:
+        """Whether the socket did not take everything yet."""
+        return self.want_write() or bool(self.behind)
 
 
 class Connection:
@@ -95,7 +90,7 @@ class Connection:
         self._client = self._make_client()
         self._fd: int | None = None
         self._asked: dict[int, tuple[str, ...]] = {}
-        self._flush_due = False
+        self._flush_due = self._waits_to_write = False
         self._answered = False
         self.ended: asyncio.Future[tuple[End, str]] = asyncio.get_running_loop().create_future()
 
@@ -117,6 +112,7 @@ class Connection:
             self.end(End.LOST, f"{self._address} hung up at once")
             return
         self._fd = sock.fileno()
+        self._client.gathers = True
         loop.add_reader(self._fd, self._read)
         self._flush()
 
@@ -182,9 +178,11 @@ class Connection:
         """Say goodbye if there is somebody, and let go of the socket."""
         self.end(End.LOST, f"{self._address}: closed")
         self._flush()
-        with suppress(Exception):
-            self._client.disconnect()
-            self._client.loop_write()
+        if not self._client.has_unwritten():  # else our goodbye would come in the middle of another packet
+            with suppress(Exception):
+                self._client.gathers = False
+                self._client.disconnect()
+                self._client.loop_write()
         sock = self._socket()
         self._unwatch()
         if sock is not None:
@@ -193,15 +191,13 @@ class Connection:
 
     # ------------------------------------------------------------ making
 
-    def _make_client(self) -> paho.Client:
+    def _make_client(self) -> _Client:
         address = self._address
-        client = paho.Client(
-            CallbackAPIVersion.VERSION2,
+        client = _Client(
             client_id=address.client_id,
             protocol=MQTTProtocolVersion.MQTTv5 if self._v5 else MQTTProtocolVersion.MQTTv311,
             # 3.1.1 has no session expiry: a kept session would bring old commands back. So none is kept.
             clean_session=None if self._v5 else True,
-            reconnect_on_failure=False,
         )
         client.connect_timeout = DIAL_TIMEOUT_S
         client.max_inflight_messages_set(0)  # the link keeps the window: it must know what is on the wire
@@ -259,24 +255,34 @@ class Connection:
         """Let paho work. Whatever it raises on what a broker sent ends the connection, not us."""
         try:
             step()
+        except OSError as error:
+            self.end(End.LOST, f"{self._address} is gone ({error.strerror or error})")
         except Exception as error:  # noqa: BLE001 - paho raises bare types on malformed packets
             self.end(
                 End.NO_ANSWER, f"{self._address} sent something that is not MQTT ({type(error).__name__})"
             )
 
     def _read(self) -> None:
-        while True:
-            self._drive(self._client.loop_read)
+        client, sock = self._client, self._socket()
+        for _ in range(PACKETS_A_TURN):
+            client.ahead.begin_turn()
+            self._drive(client.loop_read)
             sock = self._socket()
+            if self.ended.done():
+                self._unwatch()
+                return
             # TLS may hold decrypted bytes that the selector cannot see.
-            if self.ended.done() or not isinstance(sock, ssl.SSLSocket) or not sock.pending():
+            if not client.ahead and not (isinstance(sock, ssl.SSLSocket) and sock.pending()):
                 break
-        if self.ended.done():
-            self._unwatch()
-            return
+        else:
+            asyncio.get_running_loop().call_soon(self._read_on)
         if sock is not None:
             acknowledge_quickly(sock)
-        self._flush()
+        self._flush_soon()  # behind what the messages have set going: a lamp's word goes before a receipt
+
+    def _read_on(self) -> None:
+        if self._fd is not None:
+            self._read()
 
     def _flush_soon(self) -> None:
         if not self._flush_due:
@@ -286,15 +292,14 @@ class Connection:
     def _flush(self) -> None:
         """Write what is queued, in as few segments as it fits."""
         self._flush_due = False
-        sock = self._socket()
-        if sock is None or not self._client.want_write():
+        client = self._client
+        if self._socket() is None or not client.has_unwritten():
             return
-        cork(sock, on=True)
-        self._drive(self._client.loop_write)
-        cork(sock, on=False)
-        if self._fd is not None:
-            loop = asyncio.get_running_loop()
-            if self._client.want_write():
+        self._drive(client.write_out)
+        waits = client.has_unwritten()
+        if self._fd is not None and waits != self._waits_to_write:
+            loop, self._waits_to_write = asyncio.get_running_loop(), waits
+            if waits:
                 loop.add_writer(self._fd, self._flush)
             else:
                 loop.remove_writer(self._fd)

@@ -56,10 +56,3 @@ def acknowledge_quickly(sock: socket.socket) -> None:
     if hasattr(socket, "TCP_QUICKACK"):
         with suppress(OSError):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-
-
-def cork(sock: socket.socket, *, on: bool) -> None:
-    """Hold segments back while a batch is written (on), then let them go as one (off)."""
-    if hasattr(socket, "TCP_CORK"):
-        with suppress(OSError):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, int(on))

@@ -19,7 +19,7 @@ from controller.core.light import Look, Mired, look_from_percent
 from controller.core.units import luminance_from_lstar
 from controller.errors import UserError
 from controller.ports import FixtureConfig, LampReport
-from hardware.lights_mqtt import MqttLightOptions, MqttLights, open_lights
+from hardware.lights_mqtt import MqttLights, open_lights
 from hardware.mqtt_lamps import (
     MAX_TRANSITION_S,
     MqttLamp,
@@ -32,6 +32,7 @@ from hardware.mqtt_lamps import (
     split,
     zigbee2mqtt_lamp,
 )
+from hardware.mqtt_light_options import MqttLightOptions
 from hardware.sim.wish_desk import WishDesk
 
 FIXTURES = (FixtureConfig("left", "lamp-1"), FixtureConfig("right", "lamp-2"))
