@@ -55,11 +55,15 @@ NOTHING_YET: Final = Sentence("")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One thing that is checked. ``line_id`` is stable (``lamp.path-door.floor``), ``subject`` its name."""
+    """One thing that is checked. ``line_id`` is stable (``lamp.path-door.floor``).
+
+    ``subject`` is a thing's own name, ``what`` the words for what is checked of it.
+    """
 
     line_id: str
     group: str
     subject: str
+    what: str
     outcome: Outcome = Outcome.WAITING
     said: Sentence = NOTHING_YET
 
@@ -90,8 +94,8 @@ class CheckList:
             raise KeyError(line_id)
         return found
 
-    def settle(self, line_id: str, outcome: Outcome, said: Sentence) -> "CheckList":
-        """Return the list with a line's outcome; one that is settled stays as it is."""
+    def put(self, line_id: str, outcome: Outcome, said: Sentence) -> "CheckList":
+        """Return the list with what is known of a line now; one that is settled stays as it is."""
         return replace(
             self,
             lines=tuple(
@@ -111,7 +115,7 @@ class CheckList:
         for line in self.lines:
             if not line.is_settled:
                 late = line.outcome is Outcome.TRYING
-                ended = ended.settle(line.line_id, Outcome.FAILED if late else Outcome.SKIPPED, said)
+                ended = ended.put(line.line_id, Outcome.FAILED if late else Outcome.SKIPPED, said)
         return replace(ended, ended_at_ms=at_ms)
 
     def count(self, outcome: Outcome) -> int:
