@@ -7,8 +7,10 @@ command twice, and never keeps one that could go stale: what failed is asked for
 import asyncio
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Protocol, TypeAlias
 
+from controller.clock import Alarm
 from controller.core.envelope import Authority
 from controller.core.score import FixtureId
 from controller.ports import Clock, LampCommand, LampReport, LightSource
@@ -40,11 +42,24 @@ class Batch:
     group: LampGroup | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class LaneState:
+    """How a bridge's lanes are: is it away, how many lamps wait, how many requests are out, what is wrong."""
+
+    away: bool
+    waiting: int
+    in_flight: int
+    problem: str | None
+
+
 class Sender(Protocol):
     """What a driver does for the lanes. Its methods raise ``DeviceError`` and nothing else."""
 
-    async def send(self, batch: Batch) -> None:
-        """Send one batch; return when the bridge took all of it."""
+    def send(self, batch: Batch) -> Coroutine[None, None, None]:
+        """Begin to send one batch, before this returns if that can be; await until the bridge took all of it.
+
+        Raises nothing itself; what it returns is always awaited.
+        """
         ...
 
     async def probe(self) -> Sequence[LampReport]:
@@ -66,17 +81,6 @@ class Sender(Protocol):
     def next_chore(self) -> Chore | None:
         """Return something to do when nothing else is, or None."""
         ...
-
-
-async def wait_until(clock: Clock, event: asyncio.Event, at_ms: int) -> bool:
-    """Wait for an event, at most until a room time (ms); say whether it came."""
-    async with asyncio.TaskGroup() as waits:
-        alarm = waits.create_task(clock.sleep_until(at_ms))
-        change = waits.create_task(event.wait())
-        await asyncio.wait((alarm, change), return_when=asyncio.FIRST_COMPLETED)
-        alarm.cancel()
-        change.cancel()
-    return event.is_set()
 
 
 class LaneRunner:
@@ -112,19 +116,30 @@ class LaneRunner:
         self._in_flight = 0
         self._poll_due_ms = 0.0
         self._health: str | None = None
-        self._changed = asyncio.Event()
+        self._changed = Alarm(clock)
         self._source: LightSource | None = None
+        self._tasks: asyncio.TaskGroup | None = None
 
     @property
     def away(self) -> bool:
         """Whether the bridge cannot be used now (or has not been found yet)."""
         return self._away
 
+    def state(self) -> LaneState:
+        """Return how the lanes are now, for whoever sets them up."""
+        return LaneState(self._away, len(self._room.waiting()), self._in_flight, self._health)
+
     def wake(self, fixtures: Collection[FixtureId], authority: Authority) -> None:
-        """Let lamps wait for their turn; see ``controller.ports.Lights.wake``."""
+        """Let lamps wait for their turn; see ``controller.ports.Lights.wake``.
+
+        A person's wish that can be sent now has been handed to the sender when this returns: what else its
+        command leads to (news, records, an answer) comes after the light.
+        """
         known = [fixture for fixture in fixtures if fixture in self._fixtures]
         self._room.wake(known, authority)
         self._superseded.update(fixture for fixture in known if fixture in self._held)
+        if authority is not Authority.SCORE:
+            self._send_what_can_be(self._now())
         self._changed.set()
 
     def recheck(self) -> None:
@@ -137,12 +152,16 @@ class LaneRunner:
         """Serve until cancelled."""
         self._source = source
         async with asyncio.TaskGroup() as tasks:
-            while True:
-                self._changed.clear()
-                while (job := self._next_job(self._now())) is not None:
-                    self._in_flight += 1
-                    tasks.create_task(job)
-                await self._pause(self._look_again_at(self._now()))
+            self._tasks = tasks
+            try:
+                while True:
+                    self._changed.clear()
+                    self._send_what_can_be(self._now())
+                    if (chore := self._next_chore(self._now())) is not None:
+                        self._start(chore)
+                    await self._pause(self._look_again_at(self._now()))
+            finally:
+                self._tasks = None
 
     # ------------------------------------------------------------ deciding
 
@@ -152,21 +171,35 @@ class LaneRunner:
 
     async def _pause(self, until_ms: float) -> None:
         """Wait until something changes, or for that real time."""
-        await wait_until(self._clock, self._changed, int(until_ms * self._clock.speed) + 1)
+        await self._changed.wait_until(int(until_ms * self._clock.speed) + 1)
 
-    def _next_job(self, now: float) -> Coroutine[None, None, None] | None:
-        if now < self._patience.until_ms or (self._patience.failures and self._in_flight):
-            return None
-        if self._away:
-            return self._probe() if self._in_flight == 0 else None
-        batch = self._next_batch(now)
-        if batch is not None:
+    def _send_what_can_be(self, now: float) -> None:
+        if self._tasks is None:
+            return
+        while self._may_ask(now) and not self._away and (batch := self._next_batch(now)) is not None:
             names = {command.fixture for command in batch.commands}
             self._busy |= names
             self._touched |= names
-            return self._deliver(batch)
-        if self._in_flight:
+            sending = self._sender.send(batch)
+            # If it is cancelled before its first step, nobody has awaited what was begun.
+            self._start(self._deliver(batch, sending)).add_done_callback(partial(_close, sending))
+
+    def _start(self, job: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        if self._tasks is None:
+            raise RuntimeError("the lanes were used while nobody runs them")
+        self._in_flight += 1
+        return self._tasks.create_task(job)
+
+    def _may_ask(self, now: float) -> bool:
+        """Say whether the bridge can be asked anything; after a failure one thing at a time."""
+        return now >= self._patience.until_ms and not (self._patience.failures and self._in_flight)
+
+    def _next_chore(self, now: float) -> Coroutine[None, None, None] | None:
+        """Return a poll or a driver's chore if it is time for one and nothing is under way."""
+        if self._in_flight or not self._may_ask(now):
             return None
+        if self._away:
+            return self._probe()
         idle = self._room.first(self._not_now(now)) is None
         if now >= self._poll_due_ms + (0.0 if idle else 2.0 * self._poll_ms):
             return self._probe()
@@ -258,10 +291,10 @@ class LaneRunner:
 
     # ------------------------------------------------------------ doing
 
-    async def _deliver(self, batch: Batch) -> None:
+    async def _deliver(self, batch: Batch, sending: Coroutine[None, None, None]) -> None:
         source = self._desk()
         try:
-            await self._sender.send(batch)
+            await sending
         except DeviceError as fault:
             self._note_fault(fault, batch)
             for command in batch.commands:
@@ -357,3 +390,7 @@ class LaneRunner:
         if message != self._health:
             self._health = message
             self._desk().driver_health(self._device, message)
+
+
+def _close(sending: Coroutine[None, None, None], _task: asyncio.Task[None]) -> None:
+    sending.close()

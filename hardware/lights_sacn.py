@@ -6,7 +6,6 @@ stops: it must never send a stream termination, which makes some receivers go da
 file, so that a restart goes on from there and never from dark.
 """
 
-import asyncio
 import json
 import socket
 import struct
@@ -19,6 +18,7 @@ from uuid import NAMESPACE_URL, getnode, uuid5
 
 from sacn.messages.data_packet import DataPacket, calculate_multicast_addr
 
+from controller.clock import Alarm
 from controller.core.envelope import Authority
 from controller.core.light import Look, Mired, Xy, mix_colours
 from controller.core.score import FixtureId
@@ -27,7 +27,6 @@ from controller.errors import UserError
 from controller.ports import Clock, FixtureConfig, FixtureInfo, LampReport, LightSource
 from hardware.dmx import DmxFixture, channel_values, parse_fixture
 from hardware.driver_options import read_options
-from hardware.lane_runner import wait_until
 
 PORT: Final = 5568
 FRAME_MS: Final = 25
@@ -99,7 +98,7 @@ class SacnLights:
             for universe in sorted({fixture.universe for fixture in self._patch.values()})
         }
         self._woken: dict[FixtureId, None] = {}
-        self._changed = asyncio.Event()
+        self._changed = Alarm(clock)
         self._socket: socket.socket | None = None
         self._begun = bool(remembered)
         self._saved: str = ""
@@ -141,9 +140,7 @@ class SacnLights:
                 moving = any(fade.runs(self._clock.now_ms()) for fade in self._fades.values())
                 self._save(now=not moving)
                 pause_ms = FRAME_MS if moving else KEEP_ALIVE_MS
-                await wait_until(
-                    self._clock, self._changed, self._clock.now_ms() + pause_ms * self._clock.speed
-                )
+                await self._changed.wait_until(self._clock.now_ms() + pause_ms * self._clock.speed)
         finally:
             self._save(now=True)
 
