@@ -7,12 +7,12 @@ because a bridge is away.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final, NoReturn, TypeVar
 
 from controller.core.envelope import Authority
 from controller.core.score import FixtureId
@@ -24,7 +24,7 @@ from hardware.hue.reading import LightState, lists_states, read_groups, read_lig
 from hardware.hue.store import Credential, CredentialStore
 from hardware.hue.translate import FLOOR_PERCENT, hue_state
 from hardware.lamp_colour import Capability
-from hardware.lane_runner import Batch, Chore, LampGroup, LaneRunner
+from hardware.lane_runner import Batch, Chore, LampGroup, LaneRunner, LaneState
 
 IN_FLIGHT: Final = 2
 STARTUP_MODE: Final = "powerfail"
@@ -117,29 +117,45 @@ class HueLights:
             for fixture in self._configs
         )
 
+    def lane_state(self) -> LaneState:
+        """Return how its lanes are now."""
+        return self._lanes.state()
+
+    def recheck(self) -> None:
+        """Look for the bridge at once: it may have been paired a moment ago."""
+        self._lanes.recheck()
+
+    async def verify(self) -> None:
+        """Read every lamp and its power-on setting anew; what is set wrongly is set once more, soon.
+
+        Raises:
+            DeviceError: the bridge does not answer.
+        """
+        await self._read_everything()
+
     # ------------------------------------------------------------ the lanes' sender
 
-    async def send(self, batch: Batch) -> None:
-        """Send one lamp's or one group's state."""
+    def send(self, batch: Batch) -> Coroutine[None, None, None]:
+        """Send one lamp's or one group's state: a worker thread has it when this returns."""
         first, group = batch.commands[0], batch.group
         state = self._state(first)
         if group is not None:
-            await self._set_group(group, state)
-            return
-        light_id = self._light_ids.get(first.fixture)
-        if light_id is None:
-            raise DeviceError(
-                self._bridge_id,
-                first.fixture,
-                "the bridge has no such lamp",
-                scope=Scope.LAMP,
-                may_retry=False,
+            key = int(group.key)
+            return self._group_set(
+                group, self._call(lambda bridge: bridge.set_group(key, state), "set a group")
             )
-        await self._call(lambda bridge: bridge.set_light(light_id, state), f"set {first.fixture}")
+        return self._light_set(first.fixture, state)
 
-    async def _set_group(self, group: LampGroup, state: dict[str, object]) -> None:
+    def _light_set(self, fixture: FixtureId, state: dict[str, object]) -> Coroutine[None, None, None]:
+        light_id = self._light_ids.get(fixture)
+        if light_id is None:
+            message = "the bridge has no such lamp"
+            return _fail(DeviceError(self._bridge_id, fixture, message, scope=Scope.LAMP, may_retry=False))
+        return self._call(lambda bridge: bridge.set_light(light_id, state), f"set {fixture}")
+
+    async def _group_set(self, group: LampGroup, setting: Coroutine[None, None, None]) -> None:
         try:
-            await self._call(lambda bridge: bridge.set_group(int(group.key), state), "set a group")
+            await setting
         except DeviceError as fault:
             if fault.scope is not Scope.LAMP:
                 raise
@@ -156,12 +172,15 @@ class HueLights:
             # The first bridges' firmware, and some imitations, list lamps by name alone.
             self._lists_names_only = True
         self._renew_connection()
+        return self._reports(await self._read_everything())
+
+    async def _read_everything(self) -> Mapping[int, LightState]:
         everything = await self._call(lambda bridge: bridge.get_api(), "read the bridge")
         if not isinstance(everything, Mapping):
             raise DeviceError(self._bridge_id, "read the bridge", "not the Hue API", scope=Scope.AWAY)
         lights = read_lights(everything.get("lights"))
         self._learn(lights, everything.get("groups"))
-        return self._reports(lights)
+        return lights
 
     def groups(self) -> Sequence[LampGroup]:
         """Return the bridge's groups that hold lamps of ours and no others."""
@@ -187,12 +206,17 @@ class HueLights:
         capability = self._capabilities.get(command.fixture, Capability())
         return dict(hue_state(command.transition, capability, speed=self._speed))
 
-    async def _call(self, call: Callable[[PinnedBridge], T], operation: str) -> T:
+    def _call(self, call: Callable[[PinnedBridge], T], operation: str) -> Coroutine[None, None, T]:
+        """Hand a call to a worker thread, now; await its result."""
         bridge = self._bridge
         if bridge is None:
-            raise DeviceError(self._bridge_id, operation, "not connected", scope=Scope.AWAY)
+            return _fail(DeviceError(self._bridge_id, operation, "not connected", scope=Scope.AWAY))
+        answer = asyncio.get_running_loop().run_in_executor(self._pool, partial(call, bridge))
+        return self._answer(answer, operation)
+
+    async def _answer(self, answer: asyncio.Future[T], operation: str) -> T:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, partial(call, bridge))
+            return await answer
         except (KeyError, IndexError, TypeError, AttributeError, ValueError) as fault:
             # phue trips over replies of an unexpected shape in as many ways.
             message = f"an unexpected reply ({type(fault).__name__})"
@@ -315,6 +339,10 @@ class HueLights:
             if self._infos[fixture].reachable != report.reachable:
                 self._infos[fixture] = replace(self._infos[fixture], reachable=report.reachable)
         return tuple(reports)
+
+
+async def _fail(fault: DeviceError) -> NoReturn:
+    raise fault
 
 
 def _find_light(address: str, lights: Mapping[int, LightState]) -> int | None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from controller.errors import DriverError
-from controller.ports import PlayerCommand, PlayerEvent, PlayerHealth, PlayerStatus, StopPlayer
+from controller.ports import PlayerCommand, PlayerEvent, PlayerHealth, PlayerStatus, Route, StopPlayer
 from hardware.player.protocol import MAX_LINE_BYTES, ProtocolError, decode_event, encode
 from hardware.player.wishes import Wishes
 
@@ -108,6 +108,11 @@ class PlayerProcess:
     def pid(self) -> int | None:
         """The process's id while it is linked."""
         return self._pid
+
+    @property
+    def route(self) -> Route:
+        """Which outputs were asked for last."""
+        return self._wishes.route or Route(speakers=True, headphones=False)
 
     def send(self, command: PlayerCommand) -> None:
         """Hand a command over. Never blocks; kept (the newest of its kind) while the player is away."""

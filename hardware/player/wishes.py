@@ -128,6 +128,11 @@ class Wishes:
         move = self._levels.get("programme")
         return SILENT_DB if move is None else move.db_at(now_s)
 
+    @property
+    def route(self) -> Route | None:
+        """The outputs asked for last; None if nobody has asked yet."""
+        return self._route
+
     def unsent(self, now_s: float) -> list[PlayerCommand]:
         """Return what a player found running has not been told yet, once."""
         waiting, self._unsent = self._unsent, []
