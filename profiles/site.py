@@ -93,6 +93,28 @@ class MusicFilesModel(FileModel):
     """Pools files, relative to this file."""
 
 
+CardText = Annotated[str, Field(max_length=1000)]
+
+
+class RoomCardModel(FileModel):
+    """What the setting report says of a room, in the clinic's words. Nothing of a client."""
+
+    location: CardText = ""
+    """Where it is, indoors or outdoors, town or country."""
+    ambiance: CardText = ""
+    """How the room is made to feel."""
+    nature: CardText = ""
+    """What of nature can be seen, heard or reached."""
+    objects: CardText = ""
+    """What is in it."""
+    lighting: CardText = ""
+    """Windows, and lamps that Stillroom does not drive."""
+    bathroom: CardText = ""
+    """How near, how private, how safe."""
+    positions: CardText = ""
+    """Where people sit and lie."""
+
+
 class RoomModel(FileModel):
     """One treatment room."""
 
@@ -114,6 +136,8 @@ class RoomModel(FileModel):
     """Its music files."""
     presets: Annotated[tuple[FilePath, ...], Field(max_length=20)] = ()
     """Presets files, relative to this file; they come over the shipped ones."""
+    card: RoomCardModel = RoomCardModel()
+    """The room in words, for the setting report."""
     recovery_limit_minutes: Minutes = 10.0
     """After an outage shorter than this a session goes on by itself; else the room asks."""
 

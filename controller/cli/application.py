@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from controller.cli import calibrate, certificate, library, lights, mqtt, papers, rehearse, run
+from controller.cli import calibrate, certificate, library, lights, mqtt, papers, rehearse, report, run
 from controller.daemon.options import default_data_dir
 from controller.errors import UserError
 
@@ -21,7 +21,7 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("rehearse")(rehearse.rehearse)
 app.command("preview")(papers.preview)
-app.command("report")(papers.report)
+app.command("report")(report.report)
 app.command("simulate-bridge", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(
     lights.simulate_bridge
 )

@@ -73,7 +73,7 @@ class PromptGiven:
 
 @dataclass(frozen=True, slots=True)
 class OverrideHeld:
-    """A channel that was a person's for a while: ``light bedside colour``, ``volume``, ``scene path`` …"""
+    """A channel that was a person's for a while: ``light bedside colour``, ``volume``, ``scene path`` ..."""
 
     channel: str
     by: str

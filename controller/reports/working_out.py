@@ -268,7 +268,7 @@ class _Walk:
 
 
 def _phases(entered: Sequence[PhaseLived], end: int) -> tuple[PhaseLived, ...]:
-    ends = [*(phase.span.start_ms for phase in entered[1:]), end]
+    ends = [*(phase.span.start_ms for phase in entered), end][1:]
     return tuple(
         replace(phase, span=Span(phase.span.start_ms, until))
         for phase, until in zip(entered, ends, strict=True)
