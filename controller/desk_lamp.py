@@ -178,6 +178,8 @@ class DeskLamp:
         if approval.again_ms is not None:
             self.due_ms = max(approval.again_ms, soonest)
         self.belief = commanded(self.belief, approval, now_ms)
+        # Of a wish that is fulfilled in two steps, such as on at the floor and up, the second is as urgent.
+        self._new_word = self._new_word and approval.again_ms is not None
         return self._sent(approval.transition, now_ms)
 
     # ------------------------------------------------------------ what became of it
@@ -380,7 +382,6 @@ class DeskLamp:
     def _sent(self, transition: Transition, now_ms: int) -> LampCommand:
         self.commands += 1
         self._sent_ms = now_ms
-        self._new_word = False
         self._in_flight = LampCommand(self.info.fixture, transition, self.authority)
         return self._in_flight
 

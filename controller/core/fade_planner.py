@@ -66,9 +66,9 @@ def plan_next(
 ) -> Plan:
     """Return the next transition that brings a lamp to its curve or keeps it there.
 
-    ``limits`` are in room time. ``others`` are further states that the lamp might be in. ``at_once``: a person
-    has just asked, so what the lamp does by itself is not let run on because it fits for a while yet. The plan
-    is a wish: the envelope still has the last word.
+    ``limits`` are in room time. ``others`` are further states that the lamp might be in. ``at_once``: a
+    person has just asked, so what the lamp does by itself is not let run on because it fits for a while yet.
+    The plan is a wish: the envelope still has the last word.
     """
     knot_ms = _next_knot(curve, now_ms + (limits.transition_step_ms if at_once else 0), limits)
     dark = curve.look_at(now_ms).lstar <= 0.0 and curve.look_at(knot_ms - 1).lstar <= 0.0

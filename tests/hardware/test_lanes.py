@@ -1,7 +1,7 @@
 """The lanes: who goes first, within which budget, and how they live through outages. On a manual clock."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -27,6 +27,7 @@ class FakeSender:
 
     clock: ManualClock
     latency_ms: int = 20
+    begun: list[Batch] = field(default_factory=list)
     sent: list[tuple[int, Batch]] = field(default_factory=list)
     attempts: list[int] = field(default_factory=list)
     probes: list[int] = field(default_factory=list)
@@ -39,7 +40,11 @@ class FakeSender:
     most_in_flight: int = 0
     lamps_in_flight: set[str] = field(default_factory=set)
 
-    async def send(self, batch: Batch) -> None:
+    def send(self, batch: Batch) -> Coroutine[None, None, None]:
+        self.begun.append(batch)
+        return self._send(batch)
+
+    async def _send(self, batch: Batch) -> None:
         names = {command.fixture for command in batch.commands}
         assert not names & self.lamps_in_flight, "two commands for one lamp under way at once"
         self.lamps_in_flight |= names
@@ -132,14 +137,16 @@ def most_in_a_second(times: Sequence[int]) -> int:
 
 
 async def test_help_goes_before_therapist_before_score() -> None:
-    async with bench() as b:
+    async with bench(latency_ms=200) as b:
+        for lamp in LAMPS[5:7]:
+            b.wish(lamp, 10, Authority.THERAPIST)  # as many as may be under way
         for lamp in LAMPS[:3]:
             b.wish(lamp, 10, Authority.SCORE)
         b.wish(LAMPS[3], 10, Authority.THERAPIST)
         b.wish(LAMPS[4], 10, Authority.HELP)
-        await b.pass_ms(3_000)
+        await b.pass_ms(4_000)
         order = [batch.commands[0].fixture for _, batch in b.sender.sent]
-        assert order == [LAMPS[4], LAMPS[3], *LAMPS[:3]]
+        assert order == [*LAMPS[5:7], LAMPS[4], LAMPS[3], *LAMPS[:3]]
 
 
 async def test_a_lamp_keeps_the_better_of_its_lanes_and_its_place() -> None:
@@ -186,6 +193,39 @@ async def test_the_therapist_never_waits_for_the_score() -> None:
             await b.pass_ms(2)
             assert b.sender.attempts[-1] - before <= 1
             assert LAMPS[7] in b.sender.lamps_in_flight
+
+
+async def test_a_persons_wish_is_with_the_sender_before_anything_else_happens() -> None:
+    async with bench() as b:
+        b.desk.wish(LAMPS[0], 30, authority=Authority.THERAPIST)
+        b.lanes.wake((LAMPS[0],), Authority.THERAPIST)
+        assert [batch.commands[0].fixture for batch in b.sender.begun] == [LAMPS[0]], (
+            "no turn of the loop later"
+        )
+        await b.pass_ms(100)
+        assert len(b.desk.done) == 1
+
+
+async def test_the_scores_wish_waits_for_the_lanes_turn() -> None:
+    async with bench() as b:
+        b.wish(LAMPS[0], 30, Authority.SCORE)
+        assert b.sender.begun == []
+        await b.pass_ms(100)
+        assert len(b.desk.done) == 1
+
+
+async def test_a_wish_before_the_lanes_run_is_kept() -> None:
+    clock = ManualClock(1_000_000)
+    sender, desk = FakeSender(clock), TimedDesk(clock=clock)
+    lanes = LaneRunner("fake", clock, sender, LAMPS)
+    desk.wish(LAMPS[0], 30, authority=Authority.THERAPIST)
+    lanes.wake((LAMPS[0],), Authority.THERAPIST)
+    assert sender.begun == []
+    async with asyncio.TaskGroup() as tasks:
+        run = tasks.create_task(lanes.run(desk))
+        await clock.run_until(clock.now_ms() + 1_000, settle=SETTLE)
+        run.cancel()
+    assert len(desk.done) == 1
 
 
 async def test_on_a_slow_bridge_the_score_leaves_a_place_and_no_lamp_is_commanded_twice_at_once() -> None:

@@ -96,10 +96,13 @@ async def test_a_look_that_fits_the_group_is_one_command() -> None:
 async def test_a_look_that_does_not_fit_goes_lamp_by_lamp_without_doubt_or_delay() -> None:
     looks = {lamp: 20.0 + 8 * n for n, lamp in enumerate(LAMPS)}
     sender, desk, began = await sent_for(looks, Authority.THERAPIST)
+    glow_at, glow = sender.batches[0]
+    assert glow.group is not None, "all come on at the floor, which is one look"
+    assert glow_at == began
     firsts: dict[str, int] = {}
-    for at, batch in sender.batches:
+    for at, batch in sender.batches[1:]:
         firsts.setdefault(batch.commands[0].fixture, at - began)
     assert set(firsts) == set(LAMPS)
     assert max(firsts.values()) <= 650, "eight a second: the sixth lamp after half a second"
-    assert all(batch.group is None for _, batch in sender.batches[:6])
+    assert all(batch.group is None for _, batch in sender.batches[1:7])
     assert all(view.reachable for view in desk.lamp_views(sender.clock.now_ms()))
