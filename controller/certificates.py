@@ -76,6 +76,21 @@ def make_certificate(
     return files
 
 
+def read_validity(certificate: Path) -> tuple[datetime, datetime]:
+    """Return since when and until when a certificate (PEM) is valid; made by us it is backdated by a day.
+
+    Raises:
+        UserError: it cannot be read, or is none.
+    """
+    try:
+        found = x509.load_pem_x509_certificate(certificate.read_bytes())
+    except OSError as error:
+        raise UserError(f"{certificate}: cannot be read: {error.strerror or error}") from None
+    except ValueError:
+        raise UserError(f"{certificate}: is no certificate") from None
+    return found.not_valid_before_utc, found.not_valid_after_utc
+
+
 def _name(host: str) -> x509.GeneralName:
     try:
         return x509.IPAddress(ipaddress.ip_address(host))

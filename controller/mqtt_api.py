@@ -89,11 +89,17 @@ class RoomMqtt:
         self._limit = RateLimit(COMMANDS_PER_S, ALL_COMMANDS_PER_S, clock.now_ms())
         self._grumble = QuietLog(_log)
         self._devices: set[str] = set()
+        self._known: dict[str, bool] = {}
 
     @property
     def prompt_device_present(self) -> bool:
         """Whether a prompt device is there to show or speak the client's prompts."""
         return self._link.up and bool(self._devices)
+
+    @property
+    def prompt_devices(self) -> tuple[tuple[str, bool], ...]:
+        """Every prompt device that said something of itself, and whether it was there when it last did."""
+        return tuple(sorted(self._known.items()))
 
     async def run(self) -> None:
         """Serve the room's topics until cancelled. The link is run by whoever made it."""
@@ -252,6 +258,8 @@ class RoomMqtt:
 
     def _on_device(self, message: MqttMessage) -> None:
         name = message.topic.rsplit("/", 1)[-1]
+        if message.payload and (name in self._known or len(self._known) < 32):
+            self._known[name] = message.payload == ONLINE
         if message.payload == ONLINE and len(self._devices) < 32:
             self._devices.add(name)
         elif message.payload != ONLINE:
@@ -293,6 +301,11 @@ class MqttApi:
         """Whether a room has a prompt device that can be reached now."""
         door = self._doors.get(room)
         return door is not None and door.prompt_device_present
+
+    def prompt_devices(self, room: str) -> tuple[tuple[str, bool], ...]:
+        """A room's prompt devices, and whether each is there."""
+        door = self._doors.get(room)
+        return () if door is None else door.prompt_devices
 
     def health(self, room: str) -> str | None:
         """One clear line about a room's broker, or None."""

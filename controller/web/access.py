@@ -290,6 +290,7 @@ class Access:
         self._clock = clock
         self._store = TokenStore(data_dir / STORE_FILE)
         self.guard = PinGuard(clock, pin)
+        self._seen: dict[str, int] = {}
         self.problem: str | None = None
         """One line while the store's file cannot be read; those let in before stay in."""
 
@@ -342,7 +343,16 @@ class Access:
         if not token or len(token) > 200:
             return None
         self._refresh()
-        return self._store.find(token)
+        grant = self._store.find(token)
+        if grant is not None:
+            self._seen[grant.token_id] = self._clock.now_ms()
+        return grant
+
+    def count_lately(self, role: Role, within_ms: int) -> int:
+        """How many paired devices of a role have been heard of within so many real ms."""
+        since_ms = self._clock.now_ms() - within_ms * self._clock.speed
+        seen = [grant for grant in self._store.all() if self._seen.get(grant.token_id, -1) >= since_ms]
+        return sum(grant.role is role for grant in seen)
 
     def stands(self, grant: Grant) -> bool:
         """Say whether a grant has not been taken back."""
