@@ -117,6 +117,11 @@ class HueLights:
             for fixture in self._configs
         )
 
+    @property
+    def absent(self) -> Mapping[FixtureId, str]:
+        """Lamps of the site file that the bridge does not have, each with one clear line."""
+        return self._absent
+
     def lane_state(self) -> LaneState:
         """Return how its lanes are now."""
         return self._lanes.state()
