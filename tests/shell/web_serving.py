@@ -16,7 +16,8 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from controller.certificates import certificate_files
 from controller.clock import RealClock
-from controller.errors import RefusedError
+from controller.errors import RefusedError, UserError
+from controller.reports.desk import Report, Wanted, finished
 from controller.web.access import Access, Role
 from controller.web.app import create_app
 from controller.web.listen_calls import Listen
@@ -37,6 +38,7 @@ class Served:
     clock: RealClock
     screen: PromptScreen
     url: str
+    reports: "FakeReports"
     reasons: list[str] = field(default_factory=list)
 
     def client(self, role: Role | None = Role.THERAPIST, **headers: str) -> httpx.AsyncClient:
@@ -83,11 +85,26 @@ class FakeCalendar:
         self._booked = [booking for booking in self._booked if booking.booking_id != booking_id]
 
 
+@dataclass
+class FakeReports:
+    """Makes reports of a line, and remembers what was wanted."""
+
+    wanted: list[Wanted] = field(default_factory=list)
+
+    async def __call__(self, room: str, session: str, wanted: Wanted) -> Report:
+        self.wanted.append(wanted)
+        if wanted.form == "parquet":
+            raise UserError("Parquet needs the extra 'research'")
+        drawn = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 4"><path d="M0 2h9"/></svg>'
+        return finished(drawn.encode(), session, wanted)
+
+
 @asynccontextmanager
 async def served(data: Path, *, running: bool = True, listen: Listen | None = None) -> AsyncIterator[Served]:
     clock = RealClock()
     room, access, screen = FakeRoom(clock, running=running), Access(data, clock, PIN), PromptScreen(clock)
     reasons: list[str] = []
+    reports = FakeReports()
     calendar = FakeCalendar()
     screens = {"garden": screen}
     app = create_app(
@@ -99,18 +116,19 @@ async def served(data: Path, *, running: bool = True, listen: Listen | None = No
         calendar=calendar,
         listen=listen,
         authority=certificate_files(data).ca,
+        reports=reports,
     )
     port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(serve(app, "127.0.0.1", 0, started=port.set_result))
         url = f"http://127.0.0.1:{await port}"
-        yield Served(room, access, clock, screen, url, reasons)
+        yield Served(room, access, clock, screen, url, reports, reasons)
         task.cancel()
 
 
 async def receive(socket: ClientConnection, kind: str) -> dict[str, Any]:
     """Return the next message of a kind, past others."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             message: dict[str, Any] = json.loads(await socket.recv())
             if message["type"] == kind:
