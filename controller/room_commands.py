@@ -11,6 +11,7 @@ from uuid import UUID, uuid5
 from controller import wire as w
 from controller.api import Named
 from controller.core import commands as c
+from controller.core.rehearsal_score import at_rehearsal_speed
 from controller.core.score import Scene, Score
 from controller.errors import RefusedError
 
@@ -73,7 +74,10 @@ def _body(  # noqa: C901, PLR0911, PLR0912 - one line a command, and mypy proves
 ) -> c.Body:
     match request:
         case w.StartRequest():
-            return c.Start(new_id(), library.score(request.profile), sheet)
+            score, speed = library.score(request.profile), request.rehearsal_speed
+            if speed is None:
+                return c.Start(new_id(), score, sheet)
+            return c.Start(new_id(), at_rehearsal_speed(score, speed), sheet, speed)
         case w.EndRequest():
             return c.End(request.anyway)
         case w.HoldRequest():

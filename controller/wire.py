@@ -51,10 +51,13 @@ class _Scoped(_Base):
 
 
 class StartRequest(_Base):
-    """Start a profile."""
+    """Start a profile; with ``rehearsal_speed`` as a rehearsal, its plan run together so many times."""
 
     command: Literal["start"]
     profile: Name
+    rehearsal_speed: int | None = Field(
+        default=None, ge=1, le=100, description="a rehearsal in the real room, so many times as fast"
+    )
 
 
 class EndRequest(_Base):

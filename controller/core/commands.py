@@ -58,11 +58,15 @@ class SessionSheet:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Start a session by a score, already compiled for this room."""
+    """Start a session by a score, already compiled for this room.
+
+    ``rehearsal_speed`` above 0: a rehearsal, its score already run together by so much.
+    """
 
     session_id: str
     score: Score
     sheet: SessionSheet = field(default_factory=SessionSheet)
+    rehearsal_speed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,7 +126,7 @@ def _start(state: RoomState, body: c.Start) -> tuple[r.RecordBody, ...]:
     if missing := [zone for zone in state.zones if zone not in body.score.resting]:
         raise Refused("wrong_room", f"the score was made for another room: it lacks zone {missing[0]!r}")
     return (
-        r.SessionStarted(body.session_id, body.score, body.sheet),
+        r.SessionStarted(body.session_id, body.score, body.sheet, rehearsal_speed=body.rehearsal_speed),
         r.PhaseEntered(body.score.phases[0].phase_id, 0),
     )
 

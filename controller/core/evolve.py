@@ -108,6 +108,7 @@ def _started(state: RoomState, body: r.SessionStarted, at_ms: int) -> RoomState:
         played=(),
         eyeshades=False,
         headphones=False,
+        rehearsal_speed=body.rehearsal_speed,
     )
     lights = {zone: ZoneChannels() for zone in state.zones}
     return replace(

@@ -15,12 +15,16 @@ from controller.core.score import Audience, FixtureId, PhaseId, PoolId, Scene, S
 
 @dataclass(frozen=True, slots=True)
 class SessionStarted:
-    """A session began; the score travels in the record so that a later edit cannot change it."""
+    """A session began; the score travels in the record so that a later edit cannot change it.
+
+    ``rehearsal_speed`` above 0 says that nobody lay there: a rehearsal, so many times as fast.
+    """
 
     session_id: str
     score: Score
     sheet: SessionSheet
     speed: int = 1
+    rehearsal_speed: int = 0
     kind: Literal["session_started"] = "session_started"
 
 

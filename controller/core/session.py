@@ -200,7 +200,7 @@ def _stamped(state: RoomState, body: r.RecordBody, at_ms: int, command: c.Comman
     record = _record(state, body, at_ms, command.by, command.command_id)
     if isinstance(command.body, c.Start):
         if isinstance(body, r.SessionStarted):
-            body = r.SessionStarted(body.session_id, body.score, body.sheet, speed)
+            body = replace(body, speed=speed)
         return r.Record(at_ms, command.by, body, command.command_id, command.body.session_id)
     if state.session is not None and record.session_id is None:
         # A note after the end still belongs to the session that has just ended.

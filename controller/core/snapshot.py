@@ -137,6 +137,8 @@ class SessionView:
     undo: str | None
     """Name of the command that ``undo`` would take back, if any."""
     undo_until_ms: int | None
+    rehearsal_speed: int = 0
+    """Above 0: a rehearsal, so many times as fast as the profile says."""
 
 
 @dataclass(frozen=True, slots=True)

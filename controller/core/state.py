@@ -120,6 +120,7 @@ class SessionState:
     """Track ids in the order they were heard."""
     eyeshades: bool
     headphones: bool
+    rehearsal_speed: int = 0
 
     def session_ms(self, at_ms: int) -> int:
         """Session time at a room time."""

@@ -226,6 +226,7 @@ def _session(state: RoomState, session: SessionState, now_ms: int) -> s.SessionV
         cards=_cards(session, now_ms),
         undo=None if undo is None else COMMAND_OF_RECORD.get(undo.name, undo.name),
         undo_until_ms=None if undo is None else undo.at_ms + UNDO_WINDOW_MS * session.speed,
+        rehearsal_speed=session.rehearsal_speed,
     )
 
 
