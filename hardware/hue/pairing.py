@@ -103,7 +103,7 @@ def pair(address: str, store: CredentialStore, *, bridge_id: str) -> Credential:
         DriverError: the button was not pressed within 30 s (``may_retry``), or the bridge cannot be used.
         UserError: the credential cannot be kept.
     """
-    endpoint = _find_endpoint(address)
+    endpoint = find_endpoint(address)
     bridge = PinnedBridge(bridge_id, endpoint, "none")
     try:
         reply = bridge.request("POST", "/api", {"devicetype": DEVICE_TYPE})
@@ -117,7 +117,12 @@ def pair(address: str, store: CredentialStore, *, bridge_id: str) -> Credential:
     return credential
 
 
-def _find_endpoint(address: str) -> Endpoint:
+def find_endpoint(address: str) -> Endpoint:
+    """Return how a bridge is to be spoken to: HTTPS with the certificate seen now, else HTTP.
+
+    Raises:
+        DriverError: it is no address, or HTTPS was asked for and is not there.
+    """
     try:
         endpoint = parse_endpoint(address, None)
     except ValueError as fault:
