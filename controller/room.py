@@ -10,8 +10,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-import structlog
-
 from controller.answers import Answers, preview, refusal
 from controller.api import Listener, Named
 from controller.core import commands as c
@@ -36,6 +34,7 @@ from controller.core.state import RoomState, ZoneCurve, new_room, zone_authority
 from controller.core.view import Surroundings, make_snapshot
 from controller.errors import JournalError, RefusedError
 from controller.fault_board import FaultBoard
+from controller.log_lines import log
 from controller.ports import (
     ItemFailed,
     PlayerEvent,
@@ -50,8 +49,6 @@ from controller.room_news import RoomNews
 from controller.room_parts import RoomParts, WakingSource
 from controller.room_writer import RoomWriter, Write
 from controller.wire import CommandRequest, Reply
-
-log = structlog.get_logger()
 
 JOURNAL_PATIENCE_S = 2.0
 BEAT_MS = 1_000
