@@ -15,7 +15,8 @@ from controller.errors import JournalError
 
 # NaN and infinities would be written as null and could not be read again: written as themselves, they can.
 _BODY: TypeAdapter[RecordBody] = TypeAdapter(
-    Annotated[RecordBody, Field(discriminator="kind")], config=ConfigDict(ser_json_inf_nan="constants")
+    Annotated[RecordBody, Field(discriminator="kind")],
+    config=ConfigDict(ser_json_inf_nan="constants", defer_build=True),
 )
 
 

@@ -5,17 +5,20 @@ The work is in ``hardware/hue/``. It must never raise because a bridge is away: 
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from controller.ports import Clock, FixtureConfig
 from hardware.driver_options import read_options
 from hardware.hue.driver import HueLights, HueOptions, LampCheck
-from hardware.hue.pairing import FoundBridge, discover, pair
+from hardware.hue.pairing import pair
 from hardware.hue.store import Credential, CredentialStore, store_in
+
+if TYPE_CHECKING:
+    from hardware.hue.discovery import FoundBridge
 
 __all__ = [
     "Credential",
     "CredentialStore",
-    "FoundBridge",
     "HueLights",
     "LampCheck",
     "discover",
@@ -40,3 +43,14 @@ def open_lights(
     """
     read = read_options(f"bridge {bridge_id}", HueOptions(), options)
     return HueLights(bridge_id, address, read, fixtures, store_in(store_dir), clock)
+
+
+def discover(timeout_s: float = 3.0) -> "tuple[FoundBridge, ...]":
+    """Listen for bridges for ``timeout_s`` seconds; blocking.
+
+    Raises:
+        DriverError: this machine has no network to listen on.
+    """
+    from hardware.hue import discovery  # noqa: PLC0415 - zeroconf loads slowly
+
+    return discovery.discover(timeout_s)

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Final
 
 from controller.errors import DriverError
-from hardware.player.spoken_file import finish_recording
 
 MOST_S: Final = 30.0
 """A voice that takes longer for a prompt hangs."""
@@ -124,7 +123,7 @@ class SpeechRenderer:
                 fault = await _speak(voice, raw, text)
                 if fault is None:
                     # The words are the client's moment: as little as a title of theirs is logged.
-                    fault = await asyncio.to_thread(finish_recording, raw, done)
+                    fault = await asyncio.to_thread(_finish, raw, done)
                 if fault is None:
                     done.replace(path)
                     return path
@@ -171,3 +170,10 @@ async def _speak(voice: Voice, out: Path, text: str) -> str | None:
     if process.returncode != 0:
         return f"ended with status {process.returncode}"
     return None
+
+
+def _finish(raw: Path, done: Path) -> str | None:
+    """Bring a recording to its level; numpy and libsndfile are read in only now: no start waits for them."""
+    from hardware.player.spoken_file import finish_recording  # noqa: PLC0415
+
+    return finish_recording(raw, done)

@@ -16,10 +16,6 @@ from numpy.typing import NDArray
 
 from controller.errors import StillroomError
 
-SUFFIXES: Final = frozenset(
-    {".flac", ".wav", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".m4a", ".aac", ".mp4"}
-)
-"""What counts as music in a folder; the last three need the ``aac`` extra (PyAV)."""
 _AV_SUFFIXES: Final = frozenset({".m4a", ".aac", ".mp4"})
 _BLOCK_FRAMES: Final = 65_536
 _MAX_CHANNELS: Final = 8

@@ -15,19 +15,14 @@ import numpy as np
 
 from controller.core.units import gain_from_db
 from playlists.audio_files import AudioFileError, FlacWriter
+from playlists.audio_names import bed_path
 from playlists.loudness import LoudnessMeter
 from playlists.models import TARGET_LUFS
 from playlists.synth.tables import RATE_HZ, Table, Timbre, noise_loop, pad_loop, scaled, slow_wander
 
-BED_VERSION: Final = 2
 BED_S: Final = 120
 BED_PEAK_DBTP: Final = -3.5
 _SEED: Final = 90_001
-
-
-def bed_path(folder: Path) -> Path:
-    """Return where the bed's file is, or will be."""
-    return folder / f"bed-{BED_VERSION}.flac"
 
 
 def render_bed(folder: Path, seconds: int = BED_S) -> Path:

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from controller.errors import Problem
-from playlists.audio_files import SUFFIXES
+from playlists.audio_names import SUFFIXES
 from playlists.models import Pool, Track, TrackEntry
 from playlists.pool_files import is_pool_file, read_pool_file
-from playlists.synth.recipes import RECIPES
 
 LIBRARY: Final = Path(__file__).parent / "library"
 """The shipped pool files."""
@@ -138,6 +137,8 @@ def _take(
 
 def load_pool(pool: Pool, path: Path, pieces: Mapping[str, Track], look_up: LookUp | None) -> LoadedPool:
     """Return a pool with the tracks that are there; every one that is not is a problem."""
+    from playlists.synth.recipes import RECIPES  # noqa: PLC0415 - brings numpy, which no start waits for
+
     tracks: dict[str, Track] = {}
     problems: list[Problem] = []
     for piece in pool.generated:

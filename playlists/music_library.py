@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 
 from controller.errors import Problem, UserError
 from playlists.analysis import KnownContent, Result, measure_files, try_measure
-from playlists.audio_files import SUFFIXES
+from playlists.audio_names import SUFFIXES
 from playlists.catalogue import Pools, load_catalogue
 from playlists.models import Track
 from playlists.pool_files import is_pool_file

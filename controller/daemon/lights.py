@@ -10,7 +10,6 @@ from controller.core.score import FixtureId, ZoneId
 from controller.daemon.simulated import USER, SimulatedBridgeProcess, start_simulated_bridge
 from controller.errors import UserError
 from controller.ports import Clock, FixtureConfig, FixtureInfo, Lights
-from hardware.lights_hue import Credential, store_in
 from profiles.site import BridgeModel, RoomModel
 
 GROUP = "stillroom.lights"
@@ -69,6 +68,8 @@ async def _open(
     if bridge.driver != SIMULATED:
         opener = _opener(bridge.driver)
         return opener(bridge.id, bridge.address or "", bridge.options, configs, data, clock)
+    from hardware.hue.store import Credential, store_in  # noqa: PLC0415 - no other lamps need it
+
     process = await start_simulated_bridge(bridge.id, tuple(config.name for config in configs), data)
     lights.simulated.append(process)
     store_in(data).save(bridge.id, Credential(USER, process.address))

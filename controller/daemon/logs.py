@@ -1,4 +1,8 @@
-"""Logs: one JSON object a line in a file, short lines on a terminal. Nothing of the client is ever logged."""
+"""Logs: systemd's journal with fields, else a file with one JSON object a line and short lines on a terminal.
+
+Nothing of the client is ever logged. This module is the only one that reads in structlog, and no start waits
+for it: lines said before wait in ``controller.log_lines``.
+"""
 
 import logging
 import sys
@@ -8,12 +12,18 @@ from typing import Any, TextIO
 
 import structlog
 
+from controller.daemon.journald import JournalHandler, under_journal
+from controller.log_lines import Level, log
+
 MAX_BYTES = 5_000_000
 KEPT = 3
 
 
 def set_up_logs(data: Path, *, quiet_terminal: bool) -> None:
-    """Send logs to ``data/stillroom.log``; warnings also to stderr unless a panel has the terminal."""
+    """Open the log: the journal under systemd, else ``data/stillroom.log`` and, for warnings, stderr.
+
+    ``quiet_terminal``: a panel has the terminal. Lines that waited are written first.
+    """
     shared: list[Any] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -24,24 +34,43 @@ def set_up_logs(data: Path, *, quiet_terminal: bool) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         cache_logger_on_first_use=True,
     )
+    as_json = structlog.stdlib.ProcessorFormatter(
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        foreign_pre_chain=shared,
+    )
     root = logging.getLogger()
     root.handlers.clear()
     root.setLevel(logging.INFO)
-    file = RotatingFileHandler(data / "stillroom.log", maxBytes=MAX_BYTES, backupCount=KEPT, encoding="utf-8")
-    file.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            processor=structlog.processors.JSONRenderer(), foreign_pre_chain=shared
+    if under_journal():
+        handler: logging.Handler = JournalHandler()
+    else:
+        handler = RotatingFileHandler(
+            data / "stillroom.log", maxBytes=MAX_BYTES, backupCount=KEPT, encoding="utf-8"
         )
-    )
-    root.addHandler(file)
-    if not quiet_terminal:
-        terminal: logging.StreamHandler[TextIO] = logging.StreamHandler(sys.stderr)
-        terminal.setLevel(logging.WARNING)
-        terminal.setFormatter(
-            structlog.stdlib.ProcessorFormatter(
-                processor=structlog.processors.KeyValueRenderer(key_order=["event"]), foreign_pre_chain=shared
-            )
-        )
-        root.addHandler(terminal)
+        if not quiet_terminal:
+            root.addHandler(_terminal(shared))
+    handler.setFormatter(as_json)
+    root.addHandler(handler)
     for chatty in ("uvicorn.access", "amqtt", "transitions", "apscheduler", "phue"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
+    lines = structlog.get_logger()
+
+    def write(level: Level, event: str, fields: dict[str, object]) -> None:
+        getattr(lines, level)(event, **fields)
+
+    log.open(write)
+
+
+def _terminal(shared: list[Any]) -> logging.Handler:
+    terminal: logging.StreamHandler[TextIO] = logging.StreamHandler(sys.stderr)
+    terminal.setLevel(logging.WARNING)
+    terminal.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processor=structlog.processors.KeyValueRenderer(key_order=["event"]), foreign_pre_chain=shared
+        )
+    )
+    return terminal

@@ -12,11 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
-
 from controller.errors import UserError
-
-log = structlog.get_logger()
+from controller.log_lines import log
 
 USER = "stillroomsimulated"
 START_PATIENCE_S = 10.0

@@ -36,9 +36,8 @@ def introduce(address: str) -> Introduction:
         raise
     finally:
         bridge.close()
-    hue_id = config.get("bridgeid") if isinstance(config, dict) else None
+    said = config if isinstance(config, dict) else {}
+    hue_id = said.get("bridgeid")
     if not isinstance(hue_id, str) or not hue_id:
         raise DeviceError(address, "pair", "no Hue bridge there", scope=Scope.AWAY, may_retry=False)
-    return Introduction(
-        hue_id.upper(), str(config.get("modelid", "")), str(config.get("name", "")), str(endpoint)
-    )
+    return Introduction(hue_id.upper(), str(said.get("modelid", "")), str(said.get("name", "")), str(endpoint))
