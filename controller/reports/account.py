@@ -43,7 +43,7 @@ class PhaseLived:
 
 @dataclass(frozen=True, slots=True)
 class TrackHeard:
-    """A track that was heard, to the next one, a silence or the end.
+    """A track, from its start to the next one's or the end; a silence asked for may lie in it.
 
     ``skipped``: somebody asked for the next.
     """

@@ -17,6 +17,7 @@ TEXT, BRIGHT, DIM, WARN = "#d3974f", "#e8ad62", "#a87a43", "#d9603b"
 LETTER_PX = 6.2
 BRIGHTEST_PERCENT = 50.0
 """A lane's full height: no room is brighter than this but by a person's word, and that may touch the top."""
+LEAST_STOP = 0.001
 TICKS_MIN = (5, 10, 15, 30, 60, 120)
 
 
@@ -79,13 +80,8 @@ class _Drawing:
         bottom = top + ZONE
         yield _text(MARGIN, top + ZONE / 2 + 4, zone, DIM)
         yield self._lane(top, ZONE)
-        span, stops, last = self.account.span, [], ""
-        for point in points:
-            if point.swatch != last:
-                share = round((point.at_ms - span.start_ms) / max(span.length_ms, 1), 5)
-                stops.append(f'<stop offset="{share}" stop-color="{point.swatch}"/>')
-            last = point.swatch
-        yield f'<linearGradient id="was{index}">{"".join(stops)}</linearGradient>'
+        stops = "".join(_stops(points, self.account.span))
+        yield f'<linearGradient id="was{index}">{stops}</linearGradient>'
         outline = " ".join(
             f"{self.x(p.at_ms)},{round(bottom - 10 - (ZONE - 16) * _share(p.percent), 1)}" for p in points
         )
@@ -157,6 +153,16 @@ class _Drawing:
             x = self.x(self.account.span.start_ms + minute * MS_PER_MIN)
             yield f'<path d="M{x} {self.axis_y}v5" stroke="{DIM}"/>'
             yield _text(x, self.axis_y + 18, f"{minute // 60}:{minute % 60:02d}", DIM, anchor="middle")
+
+
+def _stops(points: tuple[LightPoint, ...], span: Span) -> Iterator[str]:
+    """Give a gradient's stops: PDF readers want each clearly behind the one before."""
+    last_share, last_swatch = -1.0, ""
+    for point in points:
+        share = round((point.at_ms - span.start_ms) / max(span.length_ms, 1), 4)
+        if point.swatch != last_swatch and share >= last_share + LEAST_STOP:
+            yield f'<stop offset="{share}" stop-color="{point.swatch}"/>'
+            last_share, last_swatch = share, point.swatch
 
 
 def _share(percent: float) -> float:

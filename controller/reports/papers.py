@@ -14,10 +14,11 @@ from markupsafe import Markup
 
 from controller.core.units import MS_PER_MIN
 from controller.errors import UserError
-from controller.reports.account import Account, Span
+from controller.reports.account import Account, PromptGiven, Span
 from controller.reports.drawing import account_svg
 from controller.reports.room_card import RoomCard
 from controller.reports.setting import setting_items
+from profiles.prompts import ENGLISH, fill
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 
@@ -82,12 +83,19 @@ def _page(template: str, account: Account, zone: tzinfo | None, **more: object) 
             end=f"{end:%H:%M}",
             at=at,
             share=share,
+            spoken=lambda given: _spoken(given, zone),
             length=_length,
             span=lambda found: _length(found.length_ms),
             seconds=_seconds,
             **more,
         )
     )
+
+
+def _spoken(given: PromptGiven, zone: tzinfo | None) -> str:
+    """Return a prompt's words as they were said: with the part of the day of their hour."""
+    hour = datetime.fromtimestamp(given.at_ms / 1000, UTC).astimezone(zone).hour
+    return fill(given.text or given.prompt, hour, ENGLISH)
 
 
 def _length(length_ms: int) -> str:

@@ -76,7 +76,7 @@ def _session(account: Account, card: RoomCard) -> tuple[SettingItem, ...]:
     present = ", ".join(account.sheet.present_roles)
     sheet = [Known(f"Present, by role: {present}.", SHEET)] if present else []
     phases = ", ".join(f"{p.title} {_minutes(p.span.length_ms)}" for p in account.phases)
-    procedures = sorted({m.what for m in account.moments if m.kind == "note"})
+    procedures = sorted({m.what for m in account.moments if m.kind == "note" and m.what})
     cards = [p for p in account.prompts if p.audience != "client"]
     return (
         _item(8, "People and their roles", sheet, "How many people, who came and went, their training."),
@@ -214,7 +214,10 @@ def _clock(at_ms: int, account: Account) -> str:
 
 
 def _lasting(span: Span) -> str:
-    return f"{round(span.length_ms / 1000)} s" if span.length_ms else "at once over"
+    if not span.length_ms:
+        return "at once over"
+    long = span.length_ms >= 10 * MS_PER_MIN
+    return _minutes(span.length_ms) if long else f"{round(span.length_ms / 1000)} s"
 
 
 def _times(count: int) -> str:

@@ -148,7 +148,7 @@ class _Walk:
                 self._enter(phase, at, by_hand=self.jumped_to == phase)
             case r.CommandUndone():
                 self._back_in_phase(at)
-            case r.TrackStarted() | r.TrackSkipped() | r.SilenceBegan() | r.TrackFailed():
+            case r.TrackStarted() | r.TrackSkipped() | r.TrackFailed():
                 self._hear(body, at)
             case r.PromptCued() | r.PromptSuppressed() | r.PromptAcknowledged():
                 self._prompt(body, at)
@@ -174,20 +174,19 @@ class _Walk:
         if session is not None and self.phases and self.phases[-1].phase != session.phase.phase_id:
             self._enter(session.phase.phase_id, at, by_hand=True)
 
-    def _hear(self, body: r.TrackStarted | r.TrackSkipped | r.SilenceBegan | r.TrackFailed, at: int) -> None:
+    def _hear(self, body: r.TrackStarted | r.TrackSkipped | r.TrackFailed, at: int) -> None:
         last = self.tracks[-1] if self.tracks and self.tracks[-1].span.end_ms == OPEN else None
         match body:
             case r.TrackFailed(track_id=track, reason=reason):
                 self.disturbances.append(Disturbance("track", f"{track}: {reason}", Span(at, at)))
             case r.TrackSkipped() if last is not None:
                 self.tracks[-1] = replace(last, skipped=True)
-            case r.TrackStarted() | r.SilenceBegan():
+            case r.TrackStarted():
                 if last is not None:
                     self.tracks[-1] = replace(last, span=Span(last.span.start_ms, at))
-                if isinstance(body, r.TrackStarted):
-                    phase = self.phases[-1].phase if self.phases else ""
-                    heard = (body.track_id, body.title, body.artist, body.pool, phase)
-                    self.tracks.append(TrackHeard(*heard, span=Span(at, OPEN), skipped=False))
+                phase = self.phases[-1].phase if self.phases else ""
+                heard = (body.track_id, body.title, body.artist, body.pool, phase)
+                self.tracks.append(TrackHeard(*heard, span=Span(at, OPEN), skipped=False))
             case _:
                 pass
 

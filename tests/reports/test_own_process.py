@@ -1,4 +1,4 @@
-"""The daemon's way to a report: a process of its own, at the lowest priority, and one clear line if it fails."""
+"""From the daemon to a report: a process of its own, at the lowest priority; one clear line if it fails."""
 
 import asyncio
 from pathlib import Path

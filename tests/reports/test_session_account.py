@@ -1,4 +1,4 @@
-"""A session's account, of a real room in virtual time; every number again, from the journal by other means."""
+"""A session's account, of a real room in virtual time; every number again from the journal in another way."""
 
 import json
 import re
