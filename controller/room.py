@@ -115,6 +115,8 @@ class Room:
         try:
             command = self._command(request, by)
             write = self._handle(command)
+            if isinstance(command.body, c.Start) and (checked := self._parts.checked()) is not None:
+                self._handle(Observed(checked))
         except (Refused, RefusedError) as refused:
             return refusal(request.id, refused.code, str(refused), self._news.revision)
         journaled = await self._written(write)

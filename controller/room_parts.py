@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from controller.conductor import Conductor
 from controller.core.light import Look
+from controller.core.records import RoomChecked
 from controller.core.score import FixtureId, ZoneId
 from controller.light_desk import LightDesk
 from controller.ports import Clock, LampCommand, LampReport, Prompts
@@ -30,6 +31,8 @@ class RoomParts:
     meter: SoundMeter = field(default_factory=SoundMeter)
     silent_by_choice: bool = False
     recovery_limit_ms: int = 600_000
+    checked: Callable[[], RoomChecked | None] = lambda: None
+    """The room's last check, while it still says something of a session that starts now."""
 
 
 @dataclass(frozen=True, slots=True)

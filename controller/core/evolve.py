@@ -76,6 +76,8 @@ def _apply(state: RoomState, record: r.Record) -> RoomState:
             return undone(state, body.undone_command_id, record.at_ms)
         case r.TrackFailed() | r.LampChangedByHand() | r.FaultRaised() | r.FaultCleared() | r.NoteTaken():
             return state
+        case r.RoomChecked():
+            return state
         case _:
             session = state.session
             if session is None:

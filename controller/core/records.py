@@ -324,6 +324,26 @@ class FaultCleared:
     kind: Literal["fault_cleared"] = "fault_cleared"
 
 
+@dataclass(frozen=True, slots=True)
+class CheckedLine:
+    """One line of a room check: the thing, what was checked of it, what came of it, in one sentence."""
+
+    line_id: str
+    subject: str
+    what: str
+    outcome: Literal["passed", "failed", "skipped"]
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoomChecked:
+    """The room's last check before this session, ended at ``checked_at_ms`` (room time)."""
+
+    checked_at_ms: int
+    lines: tuple[CheckedLine, ...]
+    kind: Literal["room_checked"] = "room_checked"
+
+
 RecordBody: TypeAlias = (
     SessionStarted
     | SessionEnded
@@ -359,6 +379,7 @@ RecordBody: TypeAlias = (
     | LampChangedByHand
     | FaultRaised
     | FaultCleared
+    | RoomChecked
 )
 
 

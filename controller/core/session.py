@@ -35,7 +35,9 @@ class Tick:
 class Observed:
     """Something happened in the room that nobody commanded: a track began, a lamp was switched by hand."""
 
-    body: r.TrackStarted | r.TrackFailed | r.LampChangedByHand | r.FaultRaised | r.FaultCleared
+    body: (
+        r.TrackStarted | r.TrackFailed | r.LampChangedByHand | r.FaultRaised | r.FaultCleared | r.RoomChecked
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,13 @@ not well is shown, and the rest of the room runs.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from secrets import token_hex
 
 from controller.calibration import Calibrations, load_calibrations
+from controller.check_store import check_for_session
 from controller.conductor import REFERENCE_LUFS, Conductor
 from controller.core.score import Audience
 from controller.daemon.lights import RoomLights, open_room_lights
@@ -42,9 +43,14 @@ class OpenRoom:
     journal: SqliteJournal
     voice: SpokenPrompts
     words_ahead: tuple[str, ...]
+    meter: SoundMeter
+    listeners: list[Callable[[PlayerEvent], None]] = field(default_factory=list)
+    """Who else hears the player's word: set-up and the room check."""
 
     def on_player(self, event: PlayerEvent) -> None:
         """Take the player's word: what is about a prompt's recording is the voice's business."""
+        for listener in self.listeners:
+            listener(event)
         if not self.voice.on_player(event):
             self.room.on_player(event)
 
@@ -118,10 +124,11 @@ async def open_room(
         meter=meter,
         silent_by_choice=model.audio.output == SILENT_DEVICE,
         recovery_limit_ms=round(model.recovery_limit_minutes * 60_000),
+        checked=lambda: check_for_session(shared.data, model.id, clock.now_ms()),
     )
     room = Room(parts)
     room.part_health("calibration", shared.calibrations.problem)
-    return OpenRoom(room, lights, player, journal, voice, client_words(shared))
+    return OpenRoom(room, lights, player, journal, voice, client_words(shared), meter)
 
 
 def tap_path(data: Path, room: str) -> Path:
