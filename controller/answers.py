@@ -6,7 +6,9 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 from uuid import UUID
 
+from controller.core.refusal import Refused
 from controller.core.state import RoomState
+from controller.errors import RefusedError
 from controller.wire import PlannedPhase, Preview, Refusal, Reply
 
 REMEMBERED: Final = 512
@@ -32,7 +34,8 @@ class Answers:
         self._answers[command_id] = answer
         while len(self._answers) > REMEMBERED:
             self._answers.popitem(last=False)
-        reply = refusal(command_id, "cancelled", "the room was closing; the command was not answered", 0)
+        closing = RefusedError("cancelled", "the room was closing; the command was not answered")
+        reply = refusal(command_id, closing, 0)
         try:
             reply = await carry_out()
         finally:
@@ -40,9 +43,9 @@ class Answers:
         return reply
 
 
-def refusal(command_id: UUID, code: str, message: str, revision: int) -> Reply:
+def refusal(command_id: UUID, refused: Refused | RefusedError, revision: int) -> Reply:
     """Return the reply of a command that was not carried out."""
-    return Reply(id=command_id, ok=False, refused=Refusal(code=code, message=message), revision=revision)
+    return Reply(id=command_id, ok=False, refused=Refusal.of(refused), revision=revision)
 
 
 def preview(state: RoomState, now_ms: int) -> Preview | None:

@@ -254,12 +254,16 @@ class Bookings:
             BookingsError: the booking is not on the disk.
         """
         if not 0 <= prepare_minutes <= MAX_PREPARE_MINUTES:
-            raise RefusedError("invalid", f"a room is prepared 0 to {MAX_PREPARE_MINUTES} minutes ahead")
+            raise RefusedError(
+                "invalid", "a room is prepared 0 to {minutes} minutes ahead", minutes=MAX_PREPARE_MINUTES
+            )
         booking = Booking(uuid4().hex[:12], room, profile, self._with_zone(at), prepare_minutes)
         if booking.at <= self._clock.local_time():
-            raise RefusedError("past", f"{booking.at:%Y-%m-%d %H:%M} has passed")
+            raise RefusedError("past", "{at} has passed", at=f"{booking.at:%Y-%m-%d %H:%M}")
         if any((other.room, other.at) == (room, booking.at) for other in await self.list()):
-            raise RefusedError("taken", f"{room} is booked for {booking.at:%Y-%m-%d %H:%M} already")
+            raise RefusedError(
+                "taken", "{room} is booked for {at} already", room=room, at=f"{booking.at:%Y-%m-%d %H:%M}"
+            )
         fields = _job_fields(booking)
 
         def add(scheduler: _Scheduler) -> None:
@@ -283,7 +287,10 @@ class Bookings:
         again = local.astimezone(UTC).astimezone(self._zone).replace(tzinfo=None)
         if again != at:
             raise RefusedError(
-                "no_such_time", f"there is no {at:%H:%M} on {at:%Y-%m-%d}: the clocks go forward"
+                "no_such_time",
+                "there is no {time} on {day}: the clocks go forward",
+                time=f"{at:%H:%M}",
+                day=f"{at:%Y-%m-%d}",
             )
         return local
 

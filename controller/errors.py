@@ -40,11 +40,17 @@ class PortInUseError(UserError):
 
 
 class RefusedError(StillroomError):
-    """A command was refused; it changed nothing. ``code`` is stable for programs."""
+    """A command was refused; it changed nothing. ``code`` is stable for programs.
 
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
+    ``sentence`` has a gap ``{name}`` for each of ``fields``, so that a page can say it in another language;
+    ``hint`` goes behind it, for those who type names.
+    """
+
+    def __init__(self, code: str, sentence: str, *, hint: str = "", **fields: str | int) -> None:
+        super().__init__(sentence.format(**fields) + hint if fields else sentence + hint)
         self.code = code
+        self.sentence = sentence
+        self.fields = fields
 
 
 class DriverError(StillroomError):

@@ -6,6 +6,7 @@ at ten thousand a second, costs at most a log line; whatever the broker does, th
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Final
 from uuid import UUID
@@ -13,6 +14,7 @@ from uuid import UUID
 from pydantic import TypeAdapter
 
 from controller.api import RoomApi, RoomChange, Rooms
+from controller.clock import Alarm
 from controller.core.broker_access import DISCOVERY_PREFIX
 from controller.core.snapshot import Snapshot
 from controller.errors import RefusedError, StillroomError
@@ -35,9 +37,13 @@ _log = logging.getLogger(__name__)
 MAX_AGE_MS: Final = 5_000
 STATE_GAP_MS: Final = 100
 STATE_EVERY_MS: Final = 9_000
+STATE_MOVING_MS: Final = 1_000
+"""How often a level is said that is on its way because a person asked. The score's fades take minutes."""
 COMMANDS_PER_S: Final = 200.0
 ALL_COMMANDS_PER_S: Final = 500.0
 MOST_AT_ONCE: Final = 64
+MOST_AT_ONCE_EACH: Final = 32
+"""Commands of one sender that may be under way: a flood leaves the others their place."""
 REPLY_EXPIRY_S: Final = 10.0
 EVENT_EXPIRY_S: Final = 60.0
 
@@ -83,9 +89,10 @@ class RoomMqtt:
         self._discovery = discovery
         self._report = report
         self._topics = Topics(room.room_id)
-        self._dirty = asyncio.Event()
+        self._dirty = Alarm(clock)
+        self._state_due_ms = clock.now_ms()
         self._tasks: asyncio.TaskGroup | None = None
-        self._at_once = 0
+        self._at_once: Counter[str] = Counter()
         self._limit = RateLimit(COMMANDS_PER_S, ALL_COMMANDS_PER_S, clock.now_ms())
         self._grumble = QuietLog(_log)
         self._devices: set[str] = set()
@@ -115,7 +122,6 @@ class RoomMqtt:
                 self._tasks = group
                 link.on_up(self._announce)
                 link.on_down(self._on_down)
-                group.create_task(self._beat(), name=f"mqtt-beat-{topics.room}")
                 try:
                     await self._publish_state()
                 finally:
@@ -157,19 +163,19 @@ class RoomMqtt:
 
     def _send_state(self) -> None:
         self._dirty.clear()
+        gap_ms = STATE_EVERY_MS
         if self._link.up:
-            self._link.publish(self._topics.state, _SNAPSHOTS.dump_json(self._room.snapshot()), retain=True)
+            snapshot = self._room.snapshot()
+            self._link.publish(self._topics.state, _SNAPSHOTS.dump_json(snapshot), retain=True)
+            if any(zone.fading and zone.overrides for zone in snapshot.zones):
+                gap_ms = STATE_MOVING_MS
+        self._state_due_ms = self._clock.now_ms() + gap_ms * self._clock.speed
 
     async def _publish_state(self) -> None:
         while True:
-            await self._dirty.wait()
+            await self._dirty.wait_until(self._state_due_ms)
             self._send_state()
             await self._clock.sleep_until(self._clock.now_ms() + STATE_GAP_MS * self._clock.speed)
-
-    async def _beat(self) -> None:
-        while True:
-            await self._clock.sleep_until(self._clock.now_ms() + STATE_EVERY_MS * self._clock.speed)
-            self._dirty.set()
 
     # ------------------------------------------------------------ in
 
@@ -185,8 +191,24 @@ class RoomMqtt:
             if error.code != "too_many":  # an answer to each of a flood would be a flood of ours
                 self._answer(message, _refusal(find_id(message.payload), error))
             return
-        self._at_once += 1
-        tasks.create_task(self._carry_out(request, "mqtt", message))
+        self._carry_on(tasks, message.response_topic or "", request, "mqtt", message)
+
+    def _carry_on(
+        self,
+        tasks: asyncio.TaskGroup,
+        asker: str,
+        request: CommandRequest,
+        by: str,
+        message: MqttMessage | None,
+    ) -> None:
+        self._at_once[asker] += 1
+        task = tasks.create_task(self._carry_out(request, by, message))
+        task.add_done_callback(lambda _: self._let_in(asker))
+
+    def _let_in(self, asker: str) -> None:
+        self._at_once[asker] -= 1
+        if not self._at_once[asker]:
+            del self._at_once[asker]
 
     def _admit(self, message: MqttMessage, asker: str, now: int) -> asyncio.TaskGroup:
         """Return where to carry a message out.
@@ -198,7 +220,8 @@ class RoomMqtt:
             raise RefusedError("too_many", f"at most {COMMANDS_PER_S:g} messages a second are obeyed")
         if message.retain:
             raise RefusedError("retained", "it was published with the retain flag, which is never obeyed")
-        if self._tasks is None or self._at_once >= MOST_AT_ONCE:
+        full = self._at_once[asker] >= MOST_AT_ONCE_EACH or self._at_once.total() >= MOST_AT_ONCE
+        if self._tasks is None or full:
             raise RefusedError("busy", "too many commands are under way")
         return self._tasks
 
@@ -222,8 +245,6 @@ class RoomMqtt:
         except Exception:  # noqa: BLE001 - a fault of ours in one command must not close the whole door
             _log.exception("a command over MQTT failed")
             reply = _refusal(request.id, RefusedError("internal", "the room could not carry the command out"))
-        finally:
-            self._at_once -= 1
         if message is not None:
             self._answer(message, reply)
 
@@ -251,10 +272,9 @@ class RoomMqtt:
         except RefusedError as error:
             self._grumble.warn(f"MQTT: an acknowledgement was refused: {error}", now)
             return
-        self._at_once += 1
         name = device_name(ack.by)
         by = f"prompt-device:{name}" if name else "prompt-device"
-        tasks.create_task(self._carry_out(request, by, None))
+        self._carry_on(tasks, "prompt/ack", request, by, None)
 
     def _on_device(self, message: MqttMessage) -> None:
         name = message.topic.rsplit("/", 1)[-1]
@@ -321,4 +341,4 @@ class MqttApi:
 
 
 def _refusal(command_id: UUID | None, error: RefusedError) -> Reply:
-    return Reply(id=command_id, ok=False, refused=Refusal(code=error.code, message=str(error)))
+    return Reply(id=command_id, ok=False, refused=Refusal.of(error))

@@ -99,6 +99,7 @@ class Room:
             playing=self._parts.conductor.playing(),
             heard=self._parts.meter.heard,
             faults=self._faults.views(),
+            words=self._words,
         )
         return make_snapshot(self._state, around, now)
 
@@ -118,7 +119,7 @@ class Room:
             if isinstance(command.body, c.Start) and (checked := self._parts.checked()) is not None:
                 self._handle(Observed(checked))
         except (Refused, RefusedError) as refused:
-            return refusal(request.id, refused.code, str(refused), self._news.revision)
+            return refusal(request.id, refused, self._news.revision)
         journaled = await self._written(write)
         records = () if write is None else write.records
         kinds = tuple(record.body.kind for record in records if record.command_id == command.command_id)
@@ -142,7 +143,7 @@ class Room:
                 self._state, self._command(request, by), self._clock.now_ms(), self._clock.speed
             ).state
         except (Refused, RefusedError) as refused:
-            return refusal(request.id, refused.code, str(refused), self._news.revision)
+            return refusal(request.id, refused, self._news.revision)
         planned = preview(after, self._clock.now_ms())
         return Reply(id=request.id, ok=True, revision=self._news.revision, preview=planned)
 
@@ -173,8 +174,8 @@ class Room:
         return self._parts.library.presets()
 
     def prompts(self) -> tuple[Named, ...]:
-        """The prompts that can be tapped."""
-        return self._parts.library.prompts()
+        """The prompts that can be tapped, in the words that would be said now."""
+        return tuple(replace(p, detail=self._words(p.detail)) for p in self._parts.library.prompts())
 
     async def sessions(self) -> tuple[SessionSummary, ...]:
         """Past and present sessions, newest first."""
@@ -383,8 +384,14 @@ class Room:
         }
 
     def _publish(self, effect: PublishPrompt) -> None:
-        words = self._parts.library.words(effect.text, self._clock.local_time().hour)
         audio = self._parts.library.prompt_audio(effect.prompt)
-        prompt = Prompt(effect.prompt_id, words, audio, effect.audience, effect.ttl_s)
+        prompt = Prompt(effect.prompt_id, self._words(effect.text), audio, effect.audience, effect.ttl_s)
         for channel in self._parts.prompts:
             channel.publish(prompt)
+
+    def _words(self, text: str) -> str:
+        return self._parts.library.words(text, self._clock.local_time().hour) if "{" in text else text
+
+
+def _has_come(due_ms: int | None, now_ms: int) -> bool:
+    return due_ms is not None and now_ms >= due_ms

@@ -94,13 +94,14 @@ def _body(  # noqa: C901, PLR0911, PLR0912 - one line a command, and mypy proves
             return c.Anchor(request.anchor, request.minutes_ago)
         case w.LightRequest():
             colour = w.parse_colour(request)
-            return c.Light(request.zone, request.brightness, colour, _ms(request.fade_s), request.scope())
+            fade_ms, gesture = _ms(request.fade_s), request.gesture_name()
+            return c.Light(request.zone, request.brightness, colour, fade_ms, request.scope(), gesture)
         case w.LightTrimRequest():
             return c.LightTrim(request.trim, request.zone, request.steps)
         case w.LightReleaseRequest():
             return c.LightRelease(request.zone, _ms(request.fade_s))
         case w.VolumeRequest():
-            return c.Volume(request.db, request.scope())
+            return c.Volume(request.db, request.scope(), request.gesture_name())
         case w.VolumeTrimRequest():
             return c.VolumeTrim(request.db)
         case w.MoodRequest():
@@ -143,4 +144,4 @@ def _known(word: str, name: str, named: tuple[Named, ...]) -> str:
         return name
     near = get_close_matches(name, names, n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
-    raise RefusedError(f"unknown_{word}", f"unknown {word} {name!r}{hint}")
+    raise RefusedError(f"unknown_{word}", "unknown {kind} '{name}'", hint=hint, kind=word, name=name)

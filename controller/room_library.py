@@ -47,9 +47,8 @@ class SiteRoomLibrary:
         """
         scenes = compile_scenes(self.room, self.catalogue.presets_for(self.room.id))
         if name not in scenes:
-            raise RefusedError(
-                "unknown_scene", f"unknown scene {name!r} (known: {', '.join(sorted(scenes))})"
-            )
+            known = f" (known: {', '.join(sorted(scenes))})"
+            raise RefusedError("unknown_scene", "unknown scene '{scene}'", hint=known, scene=name)
         return scenes[name]
 
     def words(self, text: str, hour: int) -> str:

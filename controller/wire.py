@@ -6,7 +6,7 @@ unknown fields are refused with the nearest name, numbers have bounds, text has 
 
 import re
 from difflib import get_close_matches
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, Protocol, TypeAlias
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -48,6 +48,16 @@ class _Scoped(_Base):
         if self.until == "minutes" or self.minutes is not None:
             return core.Scope(core.ScopeKind.MINUTES, self.minutes or 10.0)
         return core.Scope(core.ScopeKind.PHASE) if self.until == "phase" else core.UNTIL_RELEASED
+
+
+class _Dragged(_Scoped):
+    gesture: UUID | None = Field(
+        default=None, description="the drag this is a step of; undo takes all its steps back together"
+    )
+
+    def gesture_name(self) -> str | None:
+        """The gesture's id as the core knows it."""
+        return None if self.gesture is None else str(self.gesture)
 
 
 class StartRequest(_Base):
@@ -107,7 +117,7 @@ class AnchorRequest(_Base):
     minutes_ago: float = Field(default=0.0, ge=0, le=600)
 
 
-class LightRequest(_Scoped):
+class LightRequest(_Dragged):
     """Set a zone's light (all zones without one)."""
 
     command: Literal["light"]
@@ -135,7 +145,7 @@ class LightReleaseRequest(_Base):
     fade_s: FadeS
 
 
-class VolumeRequest(_Scoped):
+class VolumeRequest(_Dragged):
     """Set the volume, dB over the score."""
 
     command: Literal["volume"]
@@ -300,11 +310,30 @@ class Preview(WireModel):
     music_coverage_ms: int | None = None
 
 
+class Refused(Protocol):
+    """What refused a command, in the core or in the shell."""
+
+    code: str
+    sentence: str
+    fields: dict[str, str | int]
+
+
 class Refusal(WireModel):
-    """Why a command was refused: a stable code and one clear line."""
+    """Why a command was refused: a stable code and one clear line.
+
+    ``sentence`` and ``fields`` are the same line for a page in another language: ``{name}`` in the
+    sentence stands for the field of that name.
+    """
 
     code: str
     message: str
+    sentence: str = ""
+    fields: dict[str, str | int] = Field(default_factory=dict)
+
+    @classmethod
+    def of(cls, refused: Refused) -> "Refusal":
+        """Return a refusal as it goes out."""
+        return cls(code=refused.code, message=str(refused), sentence=refused.sentence, fields=refused.fields)
 
 
 class Reply(WireModel):
@@ -324,7 +353,7 @@ class Reply(WireModel):
 _ADAPTER: TypeAdapter[CommandRequest] = TypeAdapter(CommandRequest)
 _COMMANDS: dict[str, type[_Base]] = {
     cls.model_fields["command"].annotation.__args__[0]: cls  # type: ignore[union-attr]
-    for cls in (*_Base.__subclasses__(), *_Scoped.__subclasses__())
+    for cls in (*_Base.__subclasses__(), *_Scoped.__subclasses__(), *_Dragged.__subclasses__())
     if "command" in cls.model_fields
 }
 
@@ -341,7 +370,7 @@ def parse_command(payload: bytes | str | dict[str, Any]) -> CommandRequest:
         RefusedError: it is not one; the text says which field and what was expected.
     """
     if isinstance(payload, (bytes, str)) and len(payload) > MAX_MESSAGE_BYTES:
-        raise RefusedError("too_large", f"a command is at most {MAX_MESSAGE_BYTES} bytes")
+        raise RefusedError("too_large", "a command is at most {bytes} bytes", bytes=MAX_MESSAGE_BYTES)
     try:
         if isinstance(payload, dict):
             return _ADAPTER.validate_python(payload)

@@ -118,13 +118,17 @@ class Anchor:
 
 @dataclass(frozen=True, slots=True)
 class Light:
-    """Set a zone's brightness (percent), colour, or both."""
+    """Set a zone's brightness (percent), colour, or both.
+
+    Commands in a row with the same ``gesture`` are the steps of one drag: undo takes them back together.
+    """
 
     zone: ZoneId | None = None
     brightness_percent: float | None = None
     colour: Colour | None = None
     fade_ms: int | None = None
     scope: Scope = UNTIL_RELEASED
+    gesture: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +150,14 @@ class LightRelease:
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """Set the therapist's volume, in dB over the score's level (0 is as the score says)."""
+    """Set the therapist's volume, in dB over the score's level (0 is as the score says).
+
+    ``gesture`` is as with ``Light``.
+    """
 
     trim_db: float
     scope: Scope = UNTIL_RELEASED
+    gesture: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

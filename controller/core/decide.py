@@ -25,6 +25,12 @@ SILENCE_FADE_MIN_MS = 3_000
 CROSSFADE_MIN_MS, CROSSFADE_MAX_MS = 4_000, 30_000
 VOLUME_LOW_DB, VOLUME_HIGH_DB = -40.0, 12.0
 LEAST_PHASE_MS = 60_000
+_AT_LIMIT = {
+    c.Trim.DIMMER: "the light cannot become any dimmer",
+    c.Trim.BRIGHTER: "the light cannot become any brighter",
+    c.Trim.WARMER: "the light cannot become any warmer",
+    c.Trim.COOLER: "the light cannot become any cooler",
+}
 
 
 def decide(state: RoomState, command: c.Command, now_ms: int) -> tuple[r.RecordBody, ...]:  # noqa: C901, PLR0911, PLR0912
@@ -63,7 +69,8 @@ def decide(state: RoomState, command: c.Command, now_ms: int) -> tuple[r.RecordB
             fade = _tempo(state) * (RELEASE_FADE_MS if body.fade_ms is None else body.fade_ms)
             return tuple(r.LightReleased(zone, fade) for zone in _zones(state, body.zone))
         case c.Volume():
-            return (r.VolumeSet(clamp(body.trim_db, VOLUME_LOW_DB, VOLUME_HIGH_DB), body.scope),)
+            trim = clamp(body.trim_db, VOLUME_LOW_DB, VOLUME_HIGH_DB)
+            return (r.VolumeSet(trim, body.scope, gesture=body.gesture),)
         case c.VolumeTrim():
             trim = clamp(state.sound.volume.trim_db + body.delta_db, VOLUME_LOW_DB, VOLUME_HIGH_DB)
             return (r.VolumeSet(trim, c.UNTIL_RELEASED),)
@@ -74,7 +81,9 @@ def decide(state: RoomState, command: c.Command, now_ms: int) -> tuple[r.RecordB
         case c.TakeScene():
             known = {zone: look for zone, look in body.scene.looks.items() if zone in state.lights}
             if not known:
-                raise Refused("empty_scene", f"scene {body.scene.name!r} has no light for this room's zones")
+                raise Refused(
+                    "empty_scene", "scene '{scene}' has no light for this room's zones", scene=body.scene.name
+                )
             return (r.SceneTaken(body.scene),)
         case c.SceneRelease():
             return _scene_release(state, body)
@@ -109,7 +118,7 @@ def _zones(state: RoomState, zone: ZoneId | None) -> tuple[ZoneId, ...]:
     if zone is None:
         return state.zones
     if zone not in state.lights:
-        raise Refused("unknown_zone", f"unknown zone {zone!r}{_nearest(zone, state.zones)}")
+        raise Refused("unknown_zone", "unknown zone '{zone}'", hint=_nearest(zone, state.zones), zone=zone)
     return (zone,)
 
 
@@ -122,9 +131,11 @@ def _start(state: RoomState, body: c.Start) -> tuple[r.RecordBody, ...]:
     if state.live_session is not None:
         raise Refused("session_running", "a session is already running in this room; end it first")
     if not body.score.phases:
-        raise Refused("empty_profile", f"profile {body.score.profile_id!r} has no phases")
+        raise Refused("empty_profile", "profile '{profile}' has no phases", profile=body.score.profile_id)
     if missing := [zone for zone in state.zones if zone not in body.score.resting]:
-        raise Refused("wrong_room", f"the score was made for another room: it lacks zone {missing[0]!r}")
+        raise Refused(
+            "wrong_room", "the score was made for another room: it lacks zone '{zone}'", zone=missing[0]
+        )
     return (
         r.SessionStarted(body.session_id, body.score, body.sheet, rehearsal_speed=body.rehearsal_speed),
         r.PhaseEntered(body.score.phases[0].phase_id, 0),
@@ -140,8 +151,10 @@ def _end(state: RoomState, body: c.End, now_ms: int) -> tuple[r.RecordBody, ...]
         left = -(-(minimum - (now_ms - session.started_at_ms)) // MS_PER_MIN)
         raise Refused(
             "before_minimum",
-            f"the profile's minimum is {minimum // MS_PER_MIN} min and {left} min are left; "
+            "the profile's minimum is {minimum} min and {left} min are left; "
             "end it with 'anyway' if it must end now",
+            minimum=minimum // MS_PER_MIN,
+            left=left,
         )
     return (r.SessionEnded("anyway"),)
 
@@ -167,22 +180,29 @@ def _next_phase(session: SessionState) -> tuple[r.RecordBody, ...]:
 def _goto(session: SessionState, body: c.GotoPhase) -> tuple[r.RecordBody, ...]:
     known = tuple(phase.phase_id for phase in session.timeline.score.phases)
     if body.phase not in known:
-        raise Refused("unknown_phase", f"unknown phase {body.phase!r}{_nearest(body.phase, known)}")
+        raise Refused(
+            "unknown_phase", "unknown phase '{phase}'", hint=_nearest(body.phase, known), phase=body.phase
+        )
     if body.phase == session.phase.phase_id:
-        raise Refused("nothing_to_change", f"the session is in phase {body.phase!r} already")
+        raise Refused("nothing_to_change", "the session is in phase '{phase}' already", phase=body.phase)
     return r.PhaseJumped(body.phase), r.PhaseEntered(body.phase, session.entered_slot + 1)
 
 
 def _anchor(session: SessionState, body: c.Anchor, now_ms: int) -> tuple[r.RecordBody, ...]:
-    score = session.timeline.score
-    known = tuple(dict.fromkeys((*score.anchors, *(shift.anchor for shift in score.anchor_shifts))))
-    known = tuple(dict.fromkeys((*known, *(cue.anchor for cue in score.anchor_cues))))
+    known = session.timeline.score.known_anchors
     if body.anchor not in known:
         raise Refused(
-            "unknown_anchor", f"this profile has no anchor {body.anchor!r}{_nearest(body.anchor, known)}"
+            "unknown_anchor",
+            "this profile has no anchor '{anchor}'",
+            hint=_nearest(body.anchor, known),
+            anchor=body.anchor,
         )
     if body.anchor in session.anchors:
-        raise Refused("already_marked", f"{body.anchor!r} was marked already; undo it first if it was wrong")
+        raise Refused(
+            "already_marked",
+            "'{anchor}' was marked already; undo it first if it was wrong",
+            anchor=body.anchor,
+        )
     at = max(session.session_ms(now_ms) - round(body.minutes_ago * MS_PER_MIN), 0)
     return (r.AnchorMarked(body.anchor, at),)
 
@@ -192,7 +212,10 @@ def _light(state: RoomState, body: c.Light) -> tuple[r.RecordBody, ...]:
         raise Refused("nothing_to_change", "give a brightness, a colour, or both")
     lstar = None if body.brightness_percent is None else lstar_from_percent(body.brightness_percent)
     fade = _tempo(state) * (LIGHT_FADE_MS if body.fade_ms is None else body.fade_ms)
-    return tuple(r.LightHeld(z, lstar, body.colour, fade, body.scope) for z in _zones(state, body.zone))
+    return tuple(
+        r.LightHeld(zone, lstar, body.colour, fade, body.scope, gesture=body.gesture)
+        for zone in _zones(state, body.zone)
+    )
 
 
 def _light_trim(state: RoomState, body: c.LightTrim, now_ms: int) -> tuple[r.RecordBody, ...]:
@@ -209,7 +232,7 @@ def _light_trim(state: RoomState, body: c.LightTrim, now_ms: int) -> tuple[r.Rec
             continue
         bodies.append(r.LightTrimmed(zone, lstar, mired, settled - now_ms))
     if not bodies:
-        raise Refused("at_limit", f"the light cannot become any {body.trim.value}")
+        raise Refused("at_limit", _AT_LIMIT[body.trim])
     return tuple(bodies)
 
 
@@ -220,7 +243,7 @@ def _sound(
         case c.Mood():
             excluded = () if state.session is None else state.session.sheet.excluded_pools
             if body.pool in excluded:
-                raise Refused("excluded", f"pool {body.pool!r} was excluded before the session")
+                raise Refused("excluded", "pool '{pool}' was excluded before the session", pool=body.pool)
             return (r.MoodSet(body.pool, body.scope),)
         case c.SkipTrack():
             fade = SKIP_FADE_MS if body.fade_ms is None else body.fade_ms
@@ -248,24 +271,34 @@ def _prompt(
             known = session.timeline.score.prompts
             if body.text is None and body.prompt not in known:
                 raise Refused(
-                    "unknown_prompt", f"unknown prompt {body.prompt!r}{_nearest(body.prompt, tuple(known))}"
+                    "unknown_prompt",
+                    "unknown prompt '{prompt}'",
+                    hint=_nearest(body.prompt, tuple(known)),
+                    prompt=body.prompt,
                 )
             ttl = 300 if body.audience is Audience.CLIENT else 1800
             return (r.PromptCued(f"p-{command.command_id}", body.prompt, body.audience, None, ttl),)
         case c.PromptDefer():
             if body.cue_id in session.cued:
-                raise Refused("already_cued", f"cue {body.cue_id!r} has gone out already")
+                raise Refused("already_cued", "cue '{cue}' has gone out already", cue=body.cue_id)
             waiting = {cue.key: cue.due_ms for cue in expected_cues(session)}
             if body.cue_id not in waiting:
                 raise Refused(
-                    "unknown_cue", f"no cue {body.cue_id!r} waits{_nearest(body.cue_id, tuple(waiting))}"
+                    "unknown_cue",
+                    "no cue '{cue}' waits",
+                    hint=_nearest(body.cue_id, tuple(waiting)),
+                    cue=body.cue_id,
                 )
             due = max(waiting[body.cue_id], session.session_ms(now_ms))
             until = due + round(body.minutes * MS_PER_MIN)
             return (r.PromptDeferred(body.cue_id, until),)
         case c.PromptAck():
             if not any(card.prompt_id == body.prompt_id for card in session.cards):
-                raise Refused("unknown_prompt", f"no prompt {body.prompt_id!r} waits for an acknowledgement")
+                raise Refused(
+                    "unknown_prompt",
+                    "no prompt '{prompt}' waits for an acknowledgement",
+                    prompt=body.prompt_id,
+                )
             return (r.PromptAcknowledged(body.prompt_id, body.result),)
         case _:
             assert_never(body)
@@ -274,7 +307,7 @@ def _prompt(
 def _scene_release(state: RoomState, body: c.SceneRelease) -> tuple[r.RecordBody, ...]:
     on = tuple(scene.scene.name for scene in state.scenes)
     if body.name is not None and body.name not in on:
-        raise Refused("not_on", f"scene {body.name!r} is not on")
+        raise Refused("not_on", "scene '{scene}' is not on", scene=body.name)
     if not on:
         raise Refused("not_on", "no scene is on")
     names = on if body.name is None else (body.name,)

@@ -41,8 +41,22 @@ def evolve(state: RoomState, record: r.Record) -> RoomState:
     if isinstance(record.body, r.SessionStarted):
         # What the room was before a session is not in the session's records: an undone start goes to rest.
         state = new_room(state.resting)
-    point = UndoPoint(command_id, _command_name(record.body), record.at_ms, replace(state, undo=(), seen=()))
+    point = UndoPoint(
+        command_id,
+        _command_name(record.body),
+        record.at_ms,
+        replace(state, undo=(), seen=()),
+        _gesture(record.body),
+    )
+    if point.gesture is not None and after.undo and after.undo[-1].gesture == point.gesture:
+        # A further step of the drag that was the last word: undo goes back to before its first step.
+        earlier = after.undo[-1]
+        return replace(after, undo=(*after.undo[:-1], replace(point, before=earlier.before)))
     return replace(after, undo=(*after.undo, point)[-UNDO_DEPTH:])
+
+
+def _gesture(body: r.RecordBody) -> str | None:
+    return body.gesture if isinstance(body, r.LightHeld | r.VolumeSet) else None
 
 
 def _command_name(body: r.RecordBody) -> str:

@@ -104,6 +104,8 @@ class LightHeld:
     fade_ms: int
     scope: Scope
     kind: Literal["light_held"] = "light_held"
+    gesture: str | None = None
+    """The drag this was a step of, if it was one: undo takes its steps back together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,8 @@ class VolumeSet:
     trim_db: float
     scope: Scope
     kind: Literal["volume_set"] = "volume_set"
+    gesture: str | None = None
+    """The drag this was a step of, as with ``LightHeld``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,6 +136,16 @@ class Score:
         """The planned length of the whole session."""
         return sum(phase.length_ms for phase in self.phases)
 
+    @property
+    def known_anchors(self) -> tuple[str, ...]:
+        """Every anchor that something of the plan hangs on, in the order they are named."""
+        named = (
+            *self.anchors,
+            *(shift.anchor for shift in self.anchor_shifts),
+            *(cue.anchor for cue in self.anchor_cues),
+        )
+        return tuple(dict.fromkeys(named))
+
 
 @dataclass(frozen=True, slots=True)
 class Scene:

@@ -109,6 +109,15 @@ class CardView:
 
 
 @dataclass(frozen=True, slots=True)
+class AnchorView:
+    """Something the profile's plan hangs on (the dose …), and when it was given."""
+
+    anchor: str
+    marked_ms: int | None
+    """Session time it was marked at, ms; None while it has not been."""
+
+
+@dataclass(frozen=True, slots=True)
 class SessionView:
     """The session: where it is, when it ends. Clock times are room time (Unix-based ms)."""
 
@@ -137,6 +146,8 @@ class SessionView:
     undo: str | None
     """Name of the command that ``undo`` would take back, if any."""
     undo_until_ms: int | None
+    profile_anchors: tuple[AnchorView, ...] = ()
+    """Every anchor this session's profile has: only these can be marked."""
     rehearsal_speed: int = 0
     """Above 0: a rehearsal, so many times as fast as the profile says."""
 

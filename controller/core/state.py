@@ -153,12 +153,16 @@ class SessionState:
 
 @dataclass(frozen=True, slots=True)
 class UndoPoint:
-    """What ``undo`` would go back to: the state before a command."""
+    """What ``undo`` would go back to: the state before a command, or before a drag's first step.
+
+    ``command_id`` and ``at_ms`` are the newest step's.
+    """
 
     command_id: str
     name: str
     at_ms: int
     before: "RoomState"
+    gesture: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 It computes; it never decides. Nothing of the client passes through here.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from controller.core import snapshot as s
@@ -76,6 +77,8 @@ class Surroundings:
     playing: Playing = Playing()
     heard: Heard = Heard()
     faults: tuple[s.FaultView, ...] = ()
+    words: Callable[[str], str] = str
+    """Fills in what a prompt's words leave open (the part of the day)."""
 
 
 def make_snapshot(state: RoomState, around: Surroundings, now_ms: int) -> s.Snapshot:
@@ -91,7 +94,9 @@ def make_snapshot(state: RoomState, around: Surroundings, now_ms: int) -> s.Snap
         title=around.title,
         now_ms=now_ms,
         speed=around.speed,
-        session=None if state.session is None else _session(state, state.session, now_ms),
+        session=None
+        if state.session is None
+        else _spoken(_session(state, state.session, now_ms), around.words),
         zones=tuple(_zone(state, zone, by_hand.get(zone, ()), now_ms) for zone in state.zones),
         lamps=around.lamps,
         music=_music(state, around, now_ms),
@@ -226,7 +231,21 @@ def _session(state: RoomState, session: SessionState, now_ms: int) -> s.SessionV
         cards=_cards(session, now_ms),
         undo=None if undo is None else COMMAND_OF_RECORD.get(undo.name, undo.name),
         undo_until_ms=None if undo is None else undo.at_ms + UNDO_WINDOW_MS * session.speed,
+        profile_anchors=tuple(
+            s.AnchorView(anchor, session.anchors.get(anchor))
+            for anchor in session.timeline.score.known_anchors
+        ),
         rehearsal_speed=session.rehearsal_speed,
+    )
+
+
+def _spoken(session: s.SessionView, words: Callable[[str], str]) -> s.SessionView:
+    """Return the session with its prompts as they will be said."""
+    cue = session.next_cue
+    return replace(
+        session,
+        next_cue=None if cue is None else replace(cue, text=words(cue.text)),
+        cards=tuple(replace(card, text=words(card.text)) for card in session.cards),
     )
 
 

@@ -100,9 +100,11 @@ class Grant:
 class PinRefusedError(StillroomError):
     """A PIN was wrong, or came too soon after wrong ones (``wait_ms`` is then more than 0)."""
 
-    def __init__(self, message: str, wait_ms: int = 0) -> None:
-        super().__init__(message)
+    def __init__(self, sentence: str, wait_ms: int = 0, **fields: str | int) -> None:
+        super().__init__(sentence.format(**fields))
         self.wait_ms = wait_ms
+        self.sentence = sentence
+        self.fields = fields
 
 
 @dataclass(slots=True)
@@ -164,7 +166,7 @@ class PinGuard:
         tries = self._clients.get(key) or _Tries()
         wait_ms = max(tries.blocked_until_ms, self._everybody.blocked_until_ms) - now_ms
         if wait_ms > 0:
-            raise PinRefusedError(f"too many wrong PINs; wait {-(-wait_ms // 1000)} s", wait_ms)
+            raise PinRefusedError("too many wrong PINs; wait {n} s", wait_ms, n=-(-wait_ms // 1000))
         if secrets.compare_digest(pin.encode(), self._pin.encode()):
             self._clients.pop(key, None)
             return
@@ -309,7 +311,7 @@ class Access:
         self.guard.check(pin, client)
         if role not in PAIRED_BY_PIN:
             raise PinRefusedError(
-                f"the PIN does not give the role {role}; use `stillroom token --role {role}`"
+                "the PIN does not give the role {role}; use `stillroom token --role {role}`", role=str(role)
             )
         return self._issue(role, name)
 

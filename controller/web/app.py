@@ -25,6 +25,7 @@ from controller.web.live import LiveRoom
 from controller.web.pages import page_calls
 from controller.web.pairing import pairing_calls
 from controller.web.room_calls import room_calls
+from controller.web.said import SaidError, say
 from controller.web.screens import PromptScreen
 from controller.web.sockets import socket_calls
 from controller.web.wall_calls import wall_calls
@@ -79,6 +80,7 @@ def create_app(  # noqa: PLR0913 - the composition root names each part
         redoc_url=None,
         lifespan=lifespan,
     )
+    app.add_exception_handler(SaidError, say)
     app.add_middleware(Guard, origins=origins, secure=secure)
     for routes in (
         pairing_calls,

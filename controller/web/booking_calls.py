@@ -7,9 +7,10 @@ from typing import Annotated, Protocol, TypeVar
 from fastapi import APIRouter, Depends, HTTPException
 from pydantic import Field
 
-from controller.errors import StillroomError
+from controller.errors import RefusedError, StillroomError
 from controller.web.access import Grant, Power
 from controller.web.context import WebContext
+from controller.web.said import SaidError
 from controller.wire import Name, WireModel
 
 T = TypeVar("T")
@@ -110,7 +111,7 @@ def booking_calls(context: WebContext) -> APIRouter:
         """Book a room: its lights and bed come up before the time; the session is started by hand."""
         room = context.room(request.room)
         if request.profile not in {named.name for named in room.profiles()}:
-            raise HTTPException(422, f"no profile {request.profile!r} in this room")
+            raise SaidError(422, "no profile '{profile}' in this room", profile=request.profile)
         taken = calendar()
         booked = await _said(
             lambda: taken.add(request.room, request.profile, request.at, request.prepare_minutes)
@@ -129,5 +130,7 @@ def booking_calls(context: WebContext) -> APIRouter:
 async def _said(call: Callable[[], Awaitable[T]]) -> T:
     try:
         return await call()
+    except RefusedError as error:
+        raise SaidError.of(409, error) from None
     except StillroomError as error:
         raise HTTPException(409, str(error)) from None

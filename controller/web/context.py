@@ -16,6 +16,7 @@ from controller.api import RoomApi, Rooms
 from controller.ports import Clock
 from controller.web.access import Access, Grant, Power
 from controller.web.live import LiveRoom
+from controller.web.said import SaidError
 from controller.web.screens import PromptScreens
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class WebContext:
         """Return a room, or answer 404."""
         room = self.rooms.get(room_id)
         if room is None:
-            raise HTTPException(404, f"no room {room_id[:64]!r}")
+            raise SaidError(404, "no room '{room}'", room=room_id[:64])
         return room
 
     def grant_of(self, connection: HTTPConnection) -> Grant | None:
@@ -73,7 +74,7 @@ class WebContext:
             if grant is None:
                 raise HTTPException(401, "not paired", headers={"WWW-Authenticate": "Bearer"})
             if not grant.may(power):
-                raise HTTPException(403, f"the role {grant.role} may not do this")
+                raise SaidError(403, "the role {role} may not do this", role=str(grant.role))
             return grant
 
         return check

@@ -17,6 +17,7 @@ from starlette.types import Send
 from controller.errors import DriverError
 from controller.web.access import Grant, Power
 from controller.web.context import WebContext
+from controller.web.said import SaidError
 
 Listen: TypeAlias = Callable[[str], AsyncGenerator[bytes, None]]
 """Opens a room's mix as Ogg Opus. Raises ``DriverError`` at the first step if there is none."""
@@ -53,7 +54,7 @@ def listen_calls(context: WebContext) -> APIRouter:
     def may_listen(request: Request) -> Grant:
         grant = context.require_any(request)
         if not (grant.may(Power.CONTROL) or grant.may(Power.INSTALL)):
-            raise HTTPException(403, f"the role {grant.role} may not do this")
+            raise SaidError(403, "the role {role} may not do this", role=str(grant.role))
         return grant
 
     async def pages(
@@ -82,7 +83,7 @@ def listen_calls(context: WebContext) -> APIRouter:
         if context.listen is None:
             raise HTTPException(503, "this site offers no listening in")
         if listeners[room] >= MOST_LISTENERS:
-            raise HTTPException(503, f"{MOST_LISTENERS} listen already")
+            raise SaidError(503, "{n} listen already", n=MOST_LISTENERS)
         stream = context.listen(room)
         try:
             async with asyncio.timeout(_FIRST_S):

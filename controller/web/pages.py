@@ -7,12 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from controller.web.access import Grant, Power
 from controller.web.context import WebContext
+from controller.web.said import SaidError
 from controller.web.words import Language, choose, load_languages
 
 TEMPLATE_DIR: Final = Path(__file__).parent / "templates"
@@ -93,7 +94,7 @@ def page_calls(context: WebContext) -> APIRouter:
             def draw(grant: Grant) -> Response:
                 found = context.rooms.get(room)
                 if found is None:
-                    raise HTTPException(404, f"no room {room[:64]!r}")
+                    raise SaidError(404, "no room '{room}'", room=room[:64])
                 title = found.snapshot().title
                 return pages.page(
                     request, template, room=room, title=title, grant=grant, chips=CHIPS, books=books

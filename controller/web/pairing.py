@@ -13,6 +13,7 @@ from pydantic import Field
 from controller.errors import UserError
 from controller.web.access import Access, Grant, PinRefusedError, Power, Role
 from controller.web.context import WebContext
+from controller.web.said import SaidError
 from controller.wire import WireModel
 
 COOKIE_SECONDS: Final = 400 * 86_400
@@ -194,5 +195,5 @@ def _device(grant: Grant) -> Device:
 
 def _pin_refused(error: PinRefusedError) -> HTTPException:
     if error.wait_ms > 0:
-        return HTTPException(429, str(error), headers={"Retry-After": str(-(-error.wait_ms // 1000))})
-    return HTTPException(401, str(error))
+        return SaidError.of(429, error, {"Retry-After": str(-(-error.wait_ms // 1000))})
+    return SaidError.of(401, error)

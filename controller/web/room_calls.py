@@ -59,7 +59,7 @@ def reply_response(reply: Reply) -> Response:
 
 def refusal(error: RefusedError, command_id: object = None) -> Reply:
     """Return the reply to a message that never became a command."""
-    return Reply(id=_uuid_or_none(command_id), ok=False, refused=Refusal(code=error.code, message=str(error)))
+    return Reply(id=_uuid_or_none(command_id), ok=False, refused=Refusal.of(error))
 
 
 async def carry_out(room: RoomApi, command: CommandRequest, by: str) -> Reply:
@@ -134,7 +134,7 @@ def room_calls(context: WebContext) -> APIRouter:
         try:
             context.room(room).set_sheet(body.sheet(), body.intention)
         except RefusedError as error:
-            return JSONResponse({"code": error.code, "message": str(error)}, 409)
+            return JSONResponse(Refusal.of(error).model_dump(), 409)
         return Response(status_code=204)
 
     return routes

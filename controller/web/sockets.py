@@ -48,7 +48,7 @@ def _read(text: str, link_now_ms: int) -> CommandRequest:
         RefusedError: it is none, or it is too old.
     """
     if len(text) > MAX_MESSAGE_BYTES:
-        raise RefusedError("too_large", f"a command is at most {MAX_MESSAGE_BYTES} bytes")
+        raise RefusedError("too_large", "a command is at most {bytes} bytes", bytes=MAX_MESSAGE_BYTES)
     try:
         message: Any = json.loads(text)
     except (ValueError, RecursionError):
@@ -131,7 +131,7 @@ class _Tablet:
         if not self._context.access.stands(self._grant):
             raise RefusedError("forbidden", "not paired any more")
         if not self._grant.may(Power.CONTROL):
-            raise RefusedError("forbidden", f"the role {self._grant.role} may not do this")
+            raise RefusedError("forbidden", "the role {role} may not do this", role=str(self._grant.role))
         if self._in_flight >= MAX_IN_FLIGHT:
             raise RefusedError("busy", "too many commands at once")
         return _read(text, self._live.link_ms())

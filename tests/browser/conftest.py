@@ -191,6 +191,13 @@ async def benches(data: Path, browser: Any, *, running: bool = True) -> AsyncIte
 
 
 @pytest_asyncio.fixture(loop_scope="session")
+async def cable() -> AsyncIterator[Cable]:
+    """A cable with no target yet."""
+    async with Cable().laid() as found:
+        yield found
+
+
+@pytest_asyncio.fixture(loop_scope="session")
 async def bench(tmp_path: Path, chromium: Any) -> AsyncIterator[Bench]:
     async with benches(tmp_path, chromium) as found:
         yield found

@@ -225,8 +225,7 @@ async def panels(page: Any, found: Witness) -> None:
     await page.fill("#note", "asked for water")
     await applied(page, "#savenote")
     await page.click("[data-key=more]")
-    await page.click("#anchors button >> text=Dose taken")
-    await page.wait_for_selector("#anchors button[data-sent=refused]")  # this profile has no dose
+    assert await page.inner_text("#anchors") == ""  # this profile has no dose to mark
     await page.click("[data-key=more]")
     for override in ("bedside", "music"):
         await page.click(f"[data-release={override}]")
@@ -235,13 +234,14 @@ async def panels(page: Any, found: Witness) -> None:
 
 async def plan_and_end(page: Any, found: Witness) -> None:
     end = (await found.room())["session"]["planned_end_ms"]
-    await page.click("[data-key=plus]")
+    await page.hover("[data-key=plus]")
+    await page.mouse.down()
     await page.wait_for_selector("[data-key=plus].offer")
+    await page.wait_for_selector("still-ribbon .ghost.end", state="attached")
     assert (await found.room())["session"]["planned_end_ms"] == end
-    await applied(page, "[data-key=plus]")
+    await page.mouse.up()
+    await page.wait_for_selector("[data-key=plus][data-sent=applied]")
     assert (await found.room())["session"]["planned_end_ms"] == end + 600_000
-    await page.click("[data-key=next]")
-    await page.wait_for_selector("[data-key=next].offer")
     await applied(page, "[data-key=next]")
     await page.wait_for_function("document.getElementById('phase').textContent === 'Sit'")
     await page.click("[data-key=more]")

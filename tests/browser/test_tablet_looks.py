@@ -1,5 +1,6 @@
 """How the pages look: dark, in their place at every size, readable, and clean for axe-core."""
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -55,13 +56,16 @@ async def picture(page: Any, name: str) -> bytes:
     return png
 
 
-OUT_OF_PLACE = """() => {
+LEAST = {"landscape": 72, "portrait": 72, "phone": 44}
+"""The least side of a target, px: a thumb in the dark, and on a phone a finger."""
+
+OUT_OF_PLACE = """(least) => {
   const found = [];
   const keys = [...document.querySelectorAll('.keys .key')];
   const boxes = keys.map(key => key.getBoundingClientRect());
   boxes.forEach((box, i) => {
     const name = keys[i].dataset.key;
-    if (box.width < 72 || box.height < 72) found.push(`${name} is ${box.width}x${box.height}`);
+    if (box.width < least || box.height < least) found.push(`${name} is ${box.width}x${box.height}`);
     const inside = box.left >= 0 && box.right <= innerWidth && box.bottom <= innerHeight;
     if (!inside) found.push(`${name} is out of sight`);
     const label = keys[i].querySelector('.label');
@@ -84,14 +88,14 @@ OUT_OF_PLACE = """() => {
 async def test_keys_keep_their_place_and_their_words(bench: Bench, size: str, language: str) -> None:
     page = await bench.tablet(f"/rooms/garden/live?lang={language}", size=size)
     await page.wait_for_selector("[data-link=live]")
-    assert await page.evaluate(OUT_OF_PLACE) == []
+    assert await page.evaluate(OUT_OF_PLACE, LEAST[size]) == []
     places = "JSON.stringify([...document.querySelectorAll('.key')].map(k => k.getBoundingClientRect()))"
     before = await page.evaluate(places)
     for key in ("dimmer", "plus", "hold", "shades", "silence", "path"):
         await page.click(f"[data-key={key}]")
         await page.wait_for_selector(f"[data-key={key}][data-sent=applied]")
     assert await page.evaluate(places) == before
-    assert await page.evaluate(OUT_OF_PLACE) == []
+    assert await page.evaluate(OUT_OF_PLACE, LEAST[size]) == []
     await picture(page, f"live-{language}-{size}-changed")
 
 
@@ -105,8 +109,64 @@ async def test_right_to_left_turns_the_page_and_keeps_it_whole(bench: Bench, siz
         {"width": page.viewport_size["width"] - 1, "height": page.viewport_size["height"]}
     )
     assert await page.evaluate(first) > before
-    assert await page.evaluate(OUT_OF_PLACE) == []
+    assert await page.evaluate(OUT_OF_PLACE, LEAST[size]) == []
     await picture(page, f"live-rtl-{size}")
+
+
+# What of a list of elements cannot be seen whole, cannot be tapped, or is smaller than a finger.
+OUT_OF_REACH = """([what, least]) => {
+  const found = [];
+  for (const each of document.querySelectorAll(what)) {
+    if (!each.checkVisibility()) continue;
+    each.scrollIntoView({ block: 'nearest' });
+    const box = each.getBoundingClientRect();
+    const name = each.textContent.trim() || each.getAttribute('aria-label');
+    if (least && Math.min(box.width, box.height) < least) found.push(`${name}: ${box.width}x${box.height}`);
+    const top = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2);
+    if (!each.contains(top)) found.push(`${name} is covered or out of sight`);
+  }
+  return found;
+}"""
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_everything_is_seen_and_within_reach(bench: Bench, size: str) -> None:
+    page = await bench.tablet(size=size)
+    await page.click("[data-key=dimmer]")
+    await page.click("[data-key=quieter]")
+    await page.wait_for_selector("[data-release=music]", state="visible")
+    cells = await page.evaluate(
+        "[...document.querySelectorAll('.cell')].map(c => [c.getBoundingClientRect().bottom,"
+        " document.querySelector('.middle').getBoundingClientRect().bottom])"
+    )
+    assert len(cells) == 4  # three zones and the music, all of them without scrolling
+    assert all(bottom <= edge for bottom, edge in cells)
+    assert await page.evaluate(OUT_OF_REACH, [".cell button, #cue button", LEAST[size]]) == []
+    for key in ("lights", "music", "prompts", "notes", "more"):
+        await page.click(f"[data-key={key}]")
+        inside = f"#view-{key} button, #view-{key} still-slider, #view-{key} textarea"
+        await page.wait_for_selector(f"#view-{key} :is(button, still-slider)")
+        assert await page.evaluate(OUT_OF_REACH, [inside, LEAST[size]]) == [], key
+    assert await page.evaluate(OUT_OF_PLACE, LEAST[size]) == []
+
+
+async def test_live_page_is_small(bench: Bench) -> None:
+    """Everything a tablet fetches until the live page stands, uncompressed: under 150 kB."""
+    page = await bench.tablet(None)
+    sizes: dict[str, int] = {}
+
+    async def weigh(response: Any) -> None:
+        sizes[response.url] = len(await response.body())
+
+    weighing: list[Any] = []
+    page.on("response", lambda response: weighing.append(asyncio.ensure_future(weigh(response))))
+    await page.goto(bench.cable.url + "/rooms/garden/live")
+    await page.wait_for_selector("[data-link=live]")
+    await page.wait_for_selector("still-ribbon svg", state="attached")
+    await page.wait_for_selector("[data-prompt]", state="attached")
+    await asyncio.gather(*weighing, return_exceptions=True)
+    assert len(sizes) > 15
+    assert sum(sizes.values()) < 150_000, sizes
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -119,15 +179,6 @@ async def test_live_page_is_dark(bench: Bench, size: str) -> None:
         await page.click(f"[data-key={key}]")
         mean, _ = await luminance_and_blue(page, await picture(page, f"live-{size}-{key}"))
         assert mean < 0.02, key
-
-
-async def test_page_is_painted_soon(bench: Bench) -> None:
-    page = await bench.tablet()
-    await page.goto(bench.cable.url + "/rooms/garden/live")
-    await page.wait_for_selector("[data-link=live]")
-    first = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 1e9"
-    painted = await page.evaluate(first)
-    assert painted < 2000  # the target of 500 ms is benchmarks/' to measure, on a quiet machine
 
 
 @pytest.fixture(scope="session")
@@ -198,7 +249,9 @@ async def test_other_pages_are_clean_and_whole(
     for width, height, size in ((1180, 820, "landscape"), (820, 1180, "portrait"), (390, 844, "phone")):
         await page.set_viewport_size({"width": width, "height": height})
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), size
-        await picture(page, f"{name}-{size}")
+        mean, bluer = await luminance_and_blue(page, await picture(page, f"{name}-{size}"))
+        assert mean < 0.02, size
+        assert bluer <= 2, size
     small = await page.evaluate(
         "[...document.querySelectorAll('button, a, input, select, textarea, label.tick')]"
         ".filter(e => e.offsetParent).filter(e => !e.closest('label.tick') || e.matches('label.tick'))"

@@ -103,7 +103,7 @@ class MqttFakeRoom:
             return known.model_copy(update={"repeated": True})
         if request.command == self.refuse:
             error = RefusedError("not_now", "not in this phase")
-            reply = Reply(id=request.id, ok=False, refused=Refusal(code=error.code, message=str(error)))
+            reply = Reply(id=request.id, ok=False, refused=Refusal.of(error))
         else:
             self.applied.append((request, by))
             self.change(SessionHeld(), command_id=str(request.id))
@@ -118,7 +118,7 @@ class MqttFakeRoom:
         self.revision += 1
         records = tuple(Record(self._clock.now_ms(), "test", body, command_id, "s1") for body in bodies)
         for listener in tuple(self._listeners):
-            listener(RoomChange(self.snapshot(), records))
+            listener(RoomChange(records))
 
     def watch(self, listener: Listener) -> Callable[[], None]:
         self._listeners.append(listener)

@@ -18,7 +18,12 @@ PATTERNS = {
         r'hint="([^"]+)"',
         r'call panel\("\w+", "([^"]+)"',
     ],
-    "static/*.js": [r'\bt\(\s*"((?:[^"\\]|\\.)*)"', r'\btrim\("(\w+)"', r"^const ANCHORS.*$"],
+    "static/*.js": [
+        r'\bt\(\s*"((?:[^"\\]|\\.)*)"',
+        r'\btrim\("(\w+)"',
+        r'command === "hold" \? "([^"]+)"',
+        r"^const (?:ANCHORS|CODES|PARTS) .*$",
+    ],
     "pages.py": [r'\bsay\("((?:[^"\\]|\\.)*)"\)'],
 }
 
@@ -30,7 +35,7 @@ def sentences() -> set[str]:
             text = path.read_text(encoding="utf-8")
             for pattern in patterns:
                 for match in re.findall(pattern, text, re.MULTILINE):
-                    found |= set(re.findall(r': "([^"]+)"', match)) if "ANCHORS" in match else {match}
+                    found |= set(re.findall(r': "([^"]+)"', match)) if match.startswith("const ") else {match}
     return found
 
 

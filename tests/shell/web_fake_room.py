@@ -28,7 +28,7 @@ class FakeRoom(FakeRoomState):
         try:
             reply = self._dry(request) if request.dry_run else self._apply(request, by)
         except RefusedError as error:
-            refused = wire.Refusal(code=error.code, message=str(error))
+            refused = wire.Refusal.of(error)
             reply = wire.Reply(id=request.id, ok=False, revision=self._revision, refused=refused)
         if not request.dry_run:
             self._answered[request.id] = reply

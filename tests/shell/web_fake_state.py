@@ -9,6 +9,7 @@ from controller.api import Listener, Named, RoomChange
 from controller.core import records as rec
 from controller.core.commands import SessionSheet
 from controller.core.snapshot import (
+    AnchorView,
     CardView,
     CueView,
     FaultView,
@@ -49,6 +50,7 @@ class FakeRoomState:
         self.faults: list[FaultView] = []
         self.held_at_ms: int | None = None
         self.anchors: list[str] = []
+        self.known_anchors = ["dose"]
         self.eyeshades = self.headphones = False
         self.prompts_sent: list[str] = []
         self.notes: list[tuple[str, str]] = []
@@ -104,6 +106,9 @@ class FakeRoomState:
             minimum_ms=300 * MIN,
             phases=phases,
             anchors=tuple(self.anchors),
+            profile_anchors=tuple(
+                AnchorView(name, 0 if name in self.anchors else None) for name in self.known_anchors
+            ),
             eyeshades=self.eyeshades,
             headphones=self.headphones,
             touch="ask",
@@ -199,6 +204,6 @@ class FakeRoomState:
     def changed(self) -> None:
         """Tell everybody who watches."""
         self._revision += 1
-        change = RoomChange(self.snapshot(), ())
+        change = RoomChange(())
         for listener in list(self._listeners):
             listener(change)

@@ -1,6 +1,6 @@
 // What became of what was tapped: a mark on the key, and one quiet line in its place.
 
-import { t } from "/static/words.js";
+import { t, told } from "/static/words.js";
 
 const MARK_MS = 1500;
 const LINE_MS = 6000;
@@ -38,7 +38,7 @@ export function tell(name, { outcome, reply }) {
   if (outcome === "applied" && !reply.preview) {
     say(reply.journaled ? t("{name}: done", { name }) : t("{name}: done, not yet on disk", { name }));
   } else if (outcome === "refused") {
-    say(`${name}: ${reply.refused?.message ?? t("refused")}`, "warn");
+    say(`${name}: ${reply.refused ? told(reply.refused) : t("refused")}`, "warn");
   } else if (outcome === "lost") {
     say(t("{name}: lost, it was not sent", { name }), "warn");
   } else if (outcome === "unknown") {

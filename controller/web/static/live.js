@@ -3,12 +3,12 @@
 import { follow as followKey, say, tell } from "/static/answers.js";
 import { Link } from "/static/link.js";
 import * as panels from "/static/panels.js";
+import { previewed, withdraw } from "/static/preview.js";
 import { call, stayAwake } from "/static/shell.js";
 import "/static/slider.js";
 import { draw, drawLink } from "/static/view.js";
 import { clockTime, t } from "/static/words.js";
 
-const OFFER_MS = 8000; // a shown new end waits so long for the second tap
 const HOLD_MS = 1000;
 
 const room = document.body.dataset.room;
@@ -21,38 +21,6 @@ function run(name, command, key) {
   return followKey(name, key, link.send(command));
 }
 
-// ---------------------------------------------------------------- shown first, done at the second tap
-
-let offer = null;
-
-function withdraw() {
-  if (!offer) return;
-  clearTimeout(offer.timer);
-  offer.key.classList.remove("offer");
-  offer.key.querySelector(".label").textContent = offer.label;
-  ribbon.ghost = null;
-  offer = null;
-}
-
-async function propose(key, name, command) {
-  if (offer?.key === key) {
-    const accepted = offer.command;
-    withdraw();
-    await run(name, accepted, key);
-    return;
-  }
-  withdraw();
-  const { outcome, reply } = await run(name, { ...command, dry_run: true }, key);
-  if (outcome !== "applied" || !reply.preview || offer) return;
-  const end = clockTime(reply.preview.planned_end_ms);
-  const label = key.querySelector(".label");
-  offer = { key, command, label: label.textContent, timer: setTimeout(withdraw, OFFER_MS) };
-  label.textContent = t("Tap again: ends {time}", { time: end });
-  key.classList.add("offer");
-  ribbon.ghost = reply.preview;
-  say(t("{name} would end the session at {time}. Tap again to do it.", { name, time: end }));
-}
-
 // ---------------------------------------------------------------- keys
 
 const trim = (name, direction) => (key) => run(t(name), { command: "light_trim", trim: direction }, key);
@@ -62,13 +30,9 @@ const sceneKey = (name, scene) => (key) => {
 };
 const panel = (name) => () => panels.show(panels.opened() === name ? null : name);
 
+const isHeld = () => ["held", "asking"].includes(session()?.status);
+
 const KEYS = {
-  hold: (key) => {
-    const held = ["held", "asking"].includes(session()?.status);
-    return run(held ? t("Resume") : t("Hold"), { command: held ? "resume" : "hold" }, key);
-  },
-  plus: (key) => propose(key, t("+10 min"), { command: "extend", minutes: 10 }),
-  next: (key) => propose(key, t("Next phase"), { command: "next_phase" }),
   undo: (key) => run(t("Undo"), { command: "undo" }, key),
   quieter: (key) => run(t("Quieter"), { command: "volume_trim", db: -2 }, key),
   louder: (key) => run(t("Louder"), { command: "volume_trim", db: 2 }, key),
@@ -91,14 +55,29 @@ const KEYS = {
   more: panel("more"),
 };
 
+/** What moves the plan: each key's name and its command as it would be now. */
+const PLAN_KEYS = {
+  hold: () => (isHeld() ? [t("Resume"), { command: "resume" }] : [t("Hold"), { command: "hold" }]),
+  plus: () => [t("+10 min"), { command: "extend", minutes: 10 }],
+  next: () => [t("Next phase"), { command: "next_phase" }],
+};
+
 for (const [name, act] of Object.entries(KEYS)) {
   const key = keyOf(name);
   key.addEventListener("click", () => {
     if (key.getAttribute("aria-disabled") !== "true") act(key);
   });
 }
+
+/** Let a key show its change of the plan while it is pressed; `what` gives its name and command. */
+function planKey(key, what) {
+  const command = () => (session() && session().status !== "ended" ? what()[1] : null);
+  previewed(key, command, () => run(...what(), key), { link, ribbon });
+}
+
+for (const [name, what] of Object.entries(PLAN_KEYS)) planKey(keyOf(name), what);
 for (const back of document.querySelectorAll(".back")) back.addEventListener("click", () => panels.show(null));
-addEventListener("keydown", (event) => event.key === "Escape" && (panels.show(null), withdraw()));
+addEventListener("keydown", (event) => event.key === "Escape" && (panels.show(null), withdraw(ribbon)));
 
 /** A key that must be held for a second; `short` is what a short tap does. */
 function heldKey(key, act, short) {
@@ -167,8 +146,8 @@ const actions = {
   mood: (pool, key) => run(pool.title, { command: "mood", pool: pool.name }, key),
   prompt: (prompt, key) => run(prompt.title, { command: "prompt", prompt: prompt.name }, key),
   preset: (preset, key) => sceneKey(preset.title, preset.name)(key),
-  gotoPhase: (phase, key) => run(phase.title, { command: "goto_phase", phase: phase.phase }, key),
-  anchor: (anchor, name, key) => run(name, { command: "anchor", anchor }, key),
+  gotoPhase: (phase, key) => planKey(key, () => [phase.title, { command: "goto_phase", phase: phase.phase }]),
+  anchor: (anchor, name, key) => planKey(key, () => [name, { command: "anchor", anchor }]),
 };
 
 for (const chip of document.querySelectorAll("[data-chip]")) {
@@ -188,6 +167,7 @@ saveNote.addEventListener("click", async () => {
 function label(name, words, sign) {
   const key = keyOf(name);
   const part = key.querySelector(".label");
+  if (key.classList.contains("offer")) return; // it says what it would do
   if (part.textContent !== words) part.textContent = words;
   if (sign) key.querySelector("use").setAttribute("href", `/static/icons.svg#${sign}`);
 }
@@ -198,7 +178,7 @@ function press(name, on) {
 
 function drawKeys(state) {
   const now = state.session;
-  const held = ["held", "asking"].includes(now?.status);
+  const held = isHeld();
   label("hold", held ? t("Resume") : t("Hold"), held ? "resume" : "hold");
   press("hold", held);
   const silent = state.music.state === "silence";
@@ -238,7 +218,7 @@ link.addEventListener("state", () => {
   drawPlan(state);
 });
 link.addEventListener("health", () => drawLink(link));
-link.addEventListener("corrected", (event) => tell(t("Late answer"), event.detail));
+link.addEventListener("corrected", (event) => event.detail.command.dry_run || tell(t("Late answer"), event.detail));
 link.addEventListener("shut", (event) => location.assign(event.detail === 4401 ? "/pair" : "/"));
 
 panels.load(room, actions);

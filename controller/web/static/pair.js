@@ -13,7 +13,7 @@ async function enter(path, body) {
     await call(path, { method: "POST", body });
     location.assign("/");
   } catch (error) {
-    said.textContent = t(error.message);
+    said.textContent = error.message;
   }
 }
 

@@ -2,11 +2,12 @@
 
 import { call } from "/static/shell.js";
 import { lightness, percentOf } from "/static/ribbon.js";
-import { make, plain, t } from "/static/words.js";
+import { make, plain, span, t } from "/static/words.js";
 
 const $ = (id) => document.getElementById(id);
 const NAMES = ["lights", "music", "prompts", "notes", "more"];
 const ANCHORS = { dose: "Dose taken", supplement_given: "Supplement given", supplement_declined: "Supplement declined" };
+const INSTEAD_OF = { supplement_declined: "supplement_given" }; // nothing is left to decline once it was given
 
 /** Show one panel, or with null the overview. */
 export function show(name) {
@@ -42,8 +43,8 @@ function zoneSlider(zone, send) {
       const percent = percentOf(lstar);
       return `${percent < 9.95 ? percent.toFixed(1) : Math.round(percent)} %`;
     },
-    onvalue: (lstar) =>
-      send({ command: "light", zone, brightness: Number(percentOf(lstar).toFixed(3)), fade_s: 0.3 }, `light:${zone}`),
+    onvalue: (lstar, gesture) =>
+      send({ command: "light", zone, brightness: Number(percentOf(lstar).toFixed(3)), fade_s: 0.3, gesture }, `light:${zone}`),
   });
   element.dataset.zone = zone;
   return element;
@@ -55,7 +56,7 @@ function volumeSlider(send) {
     max: 6,
     step: 0.5,
     format: (db) => (db === 0 ? t("as planned") : `${db > 0 ? "+" : "−"}${Math.abs(db)} dB`),
-    onvalue: (db) => send({ command: "volume", db }, "volume"),
+    onvalue: (db, gesture) => send({ command: "volume", db, gesture }, "volume"),
   });
 }
 
@@ -80,28 +81,38 @@ export function follow(state, actions) {
 
 let phasesShown = "";
 function followPhases(session, actions) {
-  const anchors = Object.keys(ANCHORS).filter((name) => offered(name, session));
-  const shown = session ? `${session.phase}|${session.phases.map((phase) => phase.phase).join()}|${anchors}` : "";
+  const anchors = session?.profile_anchors ?? [];
+  const marks = anchors.map((one) => `${one.anchor} ${one.marked_ms}`);
+  const shown = session ? `${session.phase}|${session.phases.map((phase) => phase.phase).join()}|${marks}` : "";
   if (shown === phasesShown) return;
   phasesShown = shown;
   const tile = (phase) => {
-    const button = make("button", { type: "button", onclick: () => actions.gotoPhase(phase, button) }, phase.title);
+    const button = make("button", { type: "button" }, make("span", { class: "label" }, phase.title));
     button.setAttribute("aria-pressed", String(phase.state === "now"));
+    actions.gotoPhase(phase, button);
     return button;
   };
-  $("phases").replaceChildren(...(session?.phases ?? []).map(tile));
-  const mark = (name) => {
-    const button = make("button", { type: "button", onclick: () => actions.anchor(name, t(ANCHORS[name]), button) }, t(ANCHORS[name]));
-    return button;
-  };
-  $("anchors").replaceChildren(...anchors.map(mark));
+  // A phase that was entered twice is offered once.
+  const phases = new Map((session?.phases ?? []).map((phase) => [phase.phase, phase]));
+  $("phases").replaceChildren(...[...phases.values()].map(tile));
+  $("anchors").replaceChildren(...anchors.filter((one) => offered(one, anchors)).map((one) => anchorTile(one, actions)));
+  $("given").textContent = anchors.filter((one) => one.marked_ms !== null).map(given).join(" · ");
 }
 
-function offered(name, session) {
-  if (!session) return false;
-  const done = new Set(session.anchors);
-  if (name === "dose") return !done.has("dose");
-  return session.profile.includes("mdma") && !done.has("supplement_given") && !done.has("supplement_declined");
+const nameOf = (anchor) => (anchor in ANCHORS ? t(ANCHORS[anchor]) : plain(anchor));
+const given = ({ anchor, marked_ms: at }) => t("{name} at {time} of the session", { name: nameOf(anchor), time: span(at) });
+
+/** Only what this profile has, what was not given yet, and what still makes sense. */
+function offered({ anchor, marked_ms: at }, anchors) {
+  if (at !== null) return false;
+  return !anchors.some((other) => other.anchor === INSTEAD_OF[anchor] && other.marked_ms !== null);
+}
+
+function anchorTile({ anchor }, actions) {
+  const button = make("button", { type: "button" }, make("span", { class: "label" }, nameOf(anchor)));
+  button.dataset.anchor = anchor;
+  actions.anchor(anchor, nameOf(anchor), button);
+  return button;
 }
 
 async function fill(place, path, tile) {

@@ -8,6 +8,7 @@ const HOUR_MS = 3600000;
 const GUTTER = 68; // beside the drawing, for the zones' names
 const LOWEST_LANE = 12;
 const LABELLED_LANE = 17; // lower lanes go without a name
+const ROOM_BEHIND = 1.05; // a little room behind the end: what becomes longer has where to be drawn
 let count = 0;
 
 function draw(tag, attributes, text) {
@@ -28,11 +29,19 @@ export function percentOf(lstar) {
   return 100 * (lstar <= 8 ? lstar / (24389 / 27) : ((lstar + 16) / 116) ** 3);
 }
 
+/** A word as far as it fits: whole, cut where enough is left to know it by, else not at all. */
+function fitted(word, width, letter = 7.2) {
+  const letters = Math.floor(width / letter);
+  if (word.length <= letters) return word;
+  return letters >= 6 ? `${word.slice(0, letters - 1)}…` : "";
+}
+
 export class StillRibbon extends HTMLElement {
   #plan = null;
   #session = null;
   #nowMs = 0;
   #ghost = null;
+  #shown = null;
   #id = `ribbon${(count += 1)}`;
   #now = null;
 
@@ -55,17 +64,19 @@ export class StillRibbon extends HTMLElement {
 
   /** Where we are. Only the line moves; the drawing is made anew when the plan is. */
   follow(session, nowMs) {
-    const wasHeld = this.#session?.status === "held";
+    const shown = session && `${session.status} ${session.phase} ${clockTime(session.planned_end_ms)}`;
+    const same = shown === this.#shown;
+    this.#shown = shown;
     this.#session = session;
     this.#nowMs = nowMs;
     if (!this.#plan || !session) return;
-    if (wasHeld !== (session.status === "held")) this.#draw();
-    else this.#place();
+    if (same) this.#place();
+    else this.#draw();
   }
 
   #length() {
     const ghost = this.#ghost?.phases.at(-1);
-    return Math.max(this.#plan.length_ms, ghost ? ghost.start_ms + ghost.length_ms : 0, 1);
+    return Math.max(this.#plan.length_ms * (this.#session ? ROOM_BEHIND : 1), ghost ? ghost.start_ms + ghost.length_ms : 0, 1);
   }
 
   #draw() {
@@ -74,14 +85,15 @@ export class StillRibbon extends HTMLElement {
     const { width, height } = this.getBoundingClientRect();
     if (!this.#plan || width < 10 || height < 10) return;
     const rtl = getComputedStyle(this).direction === "rtl";
-    const lane = (height - 22 - 4 - 46) / Math.max(this.#plan.zones.length, 1);
+    const lane = (height - 22 - 4 - 48) / Math.max(this.#plan.zones.length, 1);
     const gutter = lane > LABELLED_LANE ? GUTTER : 1;
     const scale = (width - gutter - 1) / this.#length();
     const x = (ms) => (rtl ? width - gutter - ms * scale : gutter + ms * scale);
+    this.x = x;
     const svg = draw("svg", { width, height, viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" });
     const top = 22;
     const axis = height - 4;
-    const music = { y: axis - 36, h: 14 };
+    const music = { y: axis - 38, h: 17 };
     this.#phases(svg, x, top, axis - 16);
     this.#lights(svg, x, top + 4, music.y - 6);
     this.#musics(svg, x, music);
@@ -90,7 +102,6 @@ export class StillRibbon extends HTMLElement {
     if (this.#ghost) this.#ghosts(svg, x, top, axis - 16);
     this.#marker(svg, top, axis - 14);
     this.append(svg);
-    this.x = x;
     this.#place();
   }
 
@@ -104,10 +115,10 @@ export class StillRibbon extends HTMLElement {
       const box = this.#box(x, phase.start_ms, phase.length_ms);
       const kind = `phase ${phase.slot % 2 ? "odd" : "even"}`;
       svg.append(draw("rect", { class: kind, y: top, height: bottom - top, ...box }));
-      const letters = Math.floor((box.width - 6) / 7.2);
-      if (letters < 3) continue;
-      const title = phase.title.length > letters ? `${phase.title.slice(0, letters - 1)}…` : phase.title;
-      svg.append(draw("text", { class: "title", x: box.x + box.width / 2, y: top - 7, "text-anchor": "middle" }, title));
+      const title = fitted(phase.title, box.width - 4);
+      if (!title) continue;
+      const current = this.#session?.phase === phase.phase ? "title current" : "title";
+      svg.append(draw("text", { class: current, x: box.x + box.width / 2, y: top - 7, "text-anchor": "middle" }, title));
     }
   }
 
@@ -133,7 +144,7 @@ export class StillRibbon extends HTMLElement {
       svg.append(draw("path", { class: "curve", d: `M${line}` }));
       if (lane > LABELLED_LANE) {
         const name = plain(zone.zone);
-        const fits = name.length > 9 ? `${name.slice(0, 8)}…` : name;
+        const fits = fitted(name[0].toUpperCase() + name.slice(1), GUTTER - 6);
         const side = x(0) < x(1) ? { x: x(0) - 6, "text-anchor": "end" } : { x: x(0) + 6, "text-anchor": "start" };
         svg.append(draw("text", { class: "lane", y: floor - lane / 2 + 8, ...side }, fits));
       }
@@ -156,7 +167,9 @@ export class StillRibbon extends HTMLElement {
         svg.append(draw("rect", { class: "quiet", ...inner }));
         continue;
       }
-      svg.append(draw("rect", { class: "music", "fill-opacity": (0.18 + 0.5 * piece.energy).toFixed(2), ...inner }));
+      svg.append(draw("rect", { class: "music", "fill-opacity": (0.1 + 0.34 * piece.energy).toFixed(2), ...inner }));
+      const name = fitted(plain(piece.mood || piece.pool), inner.width - 6, 6.6);
+      if (name) svg.append(draw("text", { class: "pool", x: inner.x + inner.width / 2, y: y + h - 4.5, "text-anchor": "middle" }, name));
     }
   }
 
@@ -169,20 +182,43 @@ export class StillRibbon extends HTMLElement {
   #axis(svg, x, y) {
     const length = this.#plan.length_ms;
     const every = length > 3 * HOUR_MS ? HOUR_MS : HOUR_MS / 4;
-    for (let ms = every; ms < length - every / 3; ms += every) {
+    for (let ms = every; ms < length - (every === HOUR_MS ? 1.2 : 0.4) * every; ms += every) {
       const text = every === HOUR_MS ? t("{n} h", { n: ms / HOUR_MS }) : t("{n} min", { n: ms / 60000 });
       svg.append(draw("text", { class: "hour", x: x(ms), y, "text-anchor": "middle" }, text));
     }
+    if (!this.#session) return;
+    svg.append(draw("path", { class: "end", d: `M${x(length).toFixed(1)},22 V${y - 16}` }));
+    if (!this.#ghost) this.#endTime(svg, x(length), y, this.#session.planned_end_ms, "endtime");
   }
 
+  // The clock's time at the end of the strip; it ends where the line stands, or the strip does.
+  #endTime(svg, at, y, ms, kind) {
+    const [away, width] = [this.x(1) > this.x(0), this.getBoundingClientRect().width];
+    const edge = away ? Math.min(at + 24, width - 2) : Math.max(at - 24, 2);
+    svg.append(draw("text", { class: kind, x: edge, y, "text-anchor": away ? "end" : "start" }, clockTime(ms)));
+  }
+
+  // What a change would do: the new phases' edges over the plan, and where it would end.
   #ghosts(svg, x, top, bottom) {
     const from = this.#session?.session_ms ?? 0;
-    for (const phase of this.#ghost.phases) {
-      if (phase.start_ms + phase.length_ms <= from) continue;
-      const at = x(phase.start_ms + phase.length_ms).toFixed(1);
-      const last = phase === this.#ghost.phases.at(-1);
-      svg.append(draw("path", { class: last ? "ghost end" : "ghost", d: `M${at},${top} V${bottom}` }));
+    const edges = this.#ghost.phases.map((phase) => phase.start_ms + phase.length_ms);
+    const end = edges.at(-1) ?? this.#plan.length_ms;
+    const before = this.#plan.length_ms;
+    if (end !== before) {
+      const box = this.#box(x, Math.min(end, before), Math.abs(end - before));
+      svg.append(draw("rect", { class: end > before ? "ghost more" : "ghost less", y: top, height: bottom - top, ...box }));
     }
+    for (const at of edges.slice(0, -1)) {
+      if (at > from) svg.append(draw("path", { class: "ghost", d: `M${x(at).toFixed(1)},${top} V${bottom}` }));
+    }
+    const [tip, away] = [x(end), x(end) > x(0) ? 1 : -1];
+    svg.append(draw("path", { class: "ghost end", d: `M${tip.toFixed(1)},${top} V${bottom}` }));
+    if (this.#ghost.open) {
+      // A hold has no new end: it moves on for as long as the session is held.
+      const middle = (top + bottom) / 2;
+      svg.append(draw("path", { class: "ghost", d: `M${tip},${middle} h${14 * away} m${-5 * away},-5 l${5 * away},5 l${-5 * away},5` }));
+    }
+    this.#endTime(svg, tip, bottom + 16, this.#ghost.planned_end_ms, "endtime new");
   }
 
   #marker(svg, top, bottom) {

@@ -1,5 +1,7 @@
 // What every page does: keep the screen awake where it should be, and the shell at hand without a link.
 
+import { t, told } from "/static/words.js";
+
 if ("serviceWorker" in navigator && isSecureContext) {
   navigator.serviceWorker.register("/sw.js").catch(() => {}); // without it the pages work, only not offline
 }
@@ -31,8 +33,10 @@ export async function call(path, { method = "GET", body } = {}) {
   if (response.status === 204) return null;
   const answer = await response.json().catch(() => null);
   if (response.ok) return answer;
-  const detail = answer?.refused?.message ?? answer?.message ?? answer?.detail;
-  const error = new Error(typeof detail === "string" ? detail : `HTTP ${response.status}`);
+  const said = answer?.refused ?? answer ?? {};
+  const message = said.message ?? said.detail;
+  const known = typeof message === "string";
+  const error = new Error(known ? told({ ...said, message }) : t("this was not understood (HTTP {n})", { n: response.status }));
   error.status = response.status;
   throw error;
 }

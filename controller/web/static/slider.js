@@ -1,7 +1,10 @@
 // <still-slider>: a large slider that follows the finger at once and the room only when it may.
 // Dragging is relative: touching it changes nothing, so a hand that brushes it is no sudden light.
 
+import { newId } from "/static/link.js";
+
 const PACE_MS = 50; // at most 20 values a second
+const TYPING_MS = 1500; // arrow keys pressed closer together are one gesture
 const SETTLE_MS = 8000; // how long a fade on its way may keep the finger's value on show
 
 export class StillSlider extends HTMLElement {
@@ -11,6 +14,8 @@ export class StillSlider extends HTMLElement {
   #owed = null; // a reply that is awaited, or the revision from which the room's state counts again
   #sentAt = 0;
   #timer = 0;
+  #gesture = null; // undo takes a gesture's values back together
+  #typedAt = -Infinity;
   #fill = null;
   #text = null;
 
@@ -57,7 +62,7 @@ export class StillSlider extends HTMLElement {
     this.#draw();
   }
 
-  /** `send` is called with a value and returns the promise of the link. */
+  /** `send` is called with a value and its gesture's id, and returns the promise of the link. */
   set onvalue(send) {
     this.send = send;
   }
@@ -66,6 +71,7 @@ export class StillSlider extends HTMLElement {
     if (event.button > 0) return;
     this.setPointerCapture(event.pointerId);
     this.#drag = { x: event.clientX, from: this.#value };
+    this.#gesture = newId();
   }
 
   #move(event) {
@@ -88,6 +94,8 @@ export class StillSlider extends HTMLElement {
     };
     if (!(event.key in steps)) return;
     event.preventDefault();
+    if (event.timeStamp - this.#typedAt > TYPING_MS) this.#gesture = newId();
+    this.#typedAt = event.timeStamp;
     this.#set(this.#value + steps[event.key]);
   }
 
@@ -108,7 +116,7 @@ export class StillSlider extends HTMLElement {
     this.#sentAt = performance.now();
     this.#owed = "reply";
     const sent = (this.latest = Symbol("sent"));
-    const { outcome, reply } = await this.send(this.#value);
+    const { outcome, reply } = await this.send(this.#value, this.#gesture);
     if (sent !== this.latest || outcome === "superseded") return;
     if (outcome === "applied") {
       this.#owed = reply.revision;

@@ -1,10 +1,10 @@
 // Keeps the shell at hand, so that a tablet without a link opens and says so. It never keeps anything of a room:
 // the API is not touched, pages are fetched first and their last shell is the fallback.
 
-const SHELL = "stillroom-shell-1";
+const SHELL = "stillroom-shell-2";
 const FILES = [
   "/offline", "/static/base.css", "/static/live.css", "/static/icons.svg", "/static/icons/icon.svg",
-  ...["words", "link", "ribbon", "slider", "answers", "panels", "view", "live", "shell"].map((name) => `/static/${name}.js`),
+  ...["words", "link", "ribbon", "slider", "answers", "panels", "preview", "view", "live", "shell"].map((name) => `/static/${name}.js`),
 ];
 
 self.addEventListener("install", (event) => {

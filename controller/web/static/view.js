@@ -1,7 +1,7 @@
 // What is: the phase, the zones, the music, what is overridden, cards, faults. It only draws what it is given,
 // and changes only what changed, so that nothing moves without need.
 
-import { clockTime, icon, make, plain, span, t } from "/static/words.js";
+import { clockTime, icon, language, make, plain, span, t } from "/static/words.js";
 
 const $ = (id) => document.getElementById(id);
 const cells = new Map();
@@ -17,8 +17,7 @@ function lasting(override, nowMs) {
   if (override.scope === "minutes" && override.until_ms !== null) {
     return t("yours for {time}", { time: span(override.until_ms - nowMs) });
   }
-  if (override.scope === "phase") return t("yours until the phase ends");
-  return t("yours until given back");
+  return override.scope === "phase" ? t("yours until the phase ends") : t("yours");
 }
 
 /** What of a zone or the music is the therapist's, in one line. */
@@ -41,13 +40,19 @@ function cell(key, mark, release) {
     title: make("strong"),
     detail: make("span", { class: "dim" }),
     yours: make("span", { class: "yours" }),
-    button: make("button", { type: "button", onclick: release }, t("Give back")),
+    button: make("button", { type: "button", onclick: release }, icon("release"), make("span", { class: "label" }, t("Give back"))),
   };
   parts.root = make("div", { class: "cell" }, mark, make("span", { class: "words" }, parts.title, parts.detail, parts.yours), parts.button);
   parts.button.dataset.release = key;
   $("cells").append(parts.root);
   cells.set(key, parts);
   return parts;
+}
+
+/** Show that a cell is the therapist's, and how to give it back. */
+function mark(parts, yours) {
+  parts.yours.hidden = parts.button.hidden = !yours;
+  parts.root.classList.toggle("held", Boolean(yours));
 }
 
 function drawZone(zone, nowMs, actions) {
@@ -59,7 +64,7 @@ function drawZone(zone, nowMs, actions) {
   const byHand = zone.changed_by_hand.length > 0 ? t("changed by hand, left alone") : "";
   const yours = held(zone.overrides, nowMs) || byHand;
   write(parts.yours, yours);
-  parts.yours.hidden = parts.button.hidden = !yours;
+  mark(parts, yours);
   parts.button.setAttribute("aria-label", t("Give {name} back to the plan", { name: plain(zone.zone) }));
 }
 
@@ -73,7 +78,7 @@ function drawMusic(music, nowMs, actions) {
   write(parts.detail, [plain(music.mood || music.pool || ""), level].filter(Boolean).join(" · "));
   const yours = held(music.overrides, nowMs);
   write(parts.yours, yours && trim ? `${trim > 0 ? "+" : "−"}${Math.abs(trim)} dB, ${yours}` : yours);
-  parts.yours.hidden = parts.button.hidden = !yours;
+  mark(parts, yours);
   parts.button.setAttribute("aria-label", t("Give the sound back to the plan"));
 }
 
@@ -120,7 +125,7 @@ function drawCue(state, actions) {
     $("cue").replaceChildren();
     if (cue) {
       const later = make("button", { type: "button", onclick: () => actions.cueLater(cue.cue_id, later) }, t("5 min later"));
-      $("cue").append(make("p", { class: "dim", id: "cuewhen" }), make("p", { id: "cuetext" }), later);
+      $("cue").append(make("span", {}, make("p", { class: "dim", id: "cuewhen" }), make("p", { id: "cuetext" })), later);
     }
   }
   if (!cue) return;
@@ -130,12 +135,21 @@ function drawCue(state, actions) {
   write($("cuetext"), cue.text);
 }
 
+const PARTS = { lights: "Light", music: "Music", player: "Player", sound: "Sound", journal: "Journal", mqtt: "Broker", speech: "Voice", bookings: "Bookings", clock: "Clock", calibration: "Calibration" };
+
+/** A fault in the reader's language; what a device itself said stays as it is, with its part's name before it. */
+function faultWords({ part, message }) {
+  const said = t(message);
+  const name = PARTS[part.split(".")[0]];
+  return said !== message || language === "en" || !name ? said : `${t(name)}: ${message}`;
+}
+
 let faultsShown = "";
 function drawFaults(faults) {
   const shown = faults.map((fault) => `${fault.part}: ${fault.message}`).join("\n");
   if (shown === faultsShown) return;
   faultsShown = shown;
-  $("faults").replaceChildren(...faults.map((fault) => make("p", {}, fault.message)));
+  $("faults").replaceChildren(...faults.map((fault) => make("p", {}, faultWords(fault))));
 }
 
 /** Draw a state. */

@@ -9,6 +9,15 @@ export function t(sentence, values = {}) {
   return said.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
+const CODES = { invalid: "the room did not understand this", failed: "this could not be done", unknown_profile: "there is no such session here, or it cannot be used" };
+
+/** Return what the server says in the reader's language: its sentence with its gaps filled, else what its code says. */
+export function told({ code, sentence, fields, message = "" }) {
+  if (!words[sentence || message]) return language !== "en" && CODES[code] ? t(CODES[code]) : message;
+  const values = Object.entries(fields ?? {}).map(([name, value]) => [name, typeof value === "string" ? t(value) : value]);
+  return t(sentence || message, Object.fromEntries(values));
+}
+
 /** Return a clock time of a Unix time in ms. */
 export function clockTime(ms) {
   return new Date(ms).toLocaleTimeString(language, { hour: "numeric", minute: "2-digit" });
