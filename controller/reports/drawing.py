@@ -81,7 +81,8 @@ class _Drawing:
         yield _text(MARGIN, top + ZONE / 2 + 4, zone, DIM)
         yield self._lane(top, ZONE)
         stops = "".join(_stops(points, self.account.span))
-        yield f'<linearGradient id="was{index}">{stops}</linearGradient>'
+        across = f'gradientUnits="userSpaceOnUse" x1="{self.left}" x2="{self.right}" y1="0" y2="0"'
+        yield f'<linearGradient id="was{index}" {across}>{stops}</linearGradient>'
         outline = " ".join(
             f"{self.x(p.at_ms)},{round(bottom - 10 - (ZONE - 16) * _share(p.percent), 1)}" for p in points
         )
