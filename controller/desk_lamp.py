@@ -7,7 +7,7 @@ from typing import Final
 
 from controller.core.curves import Curve, Pinned, alike, alike_ahead
 from controller.core.envelope import Authority, Limits, Transition, approve_light
-from controller.core.fade_planner import Plan, authority_left, on_curve, plan_next
+from controller.core.fade_planner import SPREAD_LSTAR, Plan, authority_left, on_curve, plan_next
 from controller.core.lamp_belief import (
     POWER_ON_LOOK,
     Belief,
@@ -151,9 +151,7 @@ class DeskLamp:
         if self.belief.certain:
             self.authority = authority_left(states[0], curve, self.authority, self._limits, now_ms)
         at_once = self._new_word and self._word is not Authority.SCORE
-        plan = plan_next(
-            states[0], curve, self.authority, self._limits, now_ms, states[1:], at_once=at_once
-        )
+        plan = plan_next(states[0], curve, self.authority, self._limits, now_ms, states[1:], at_once=at_once)
         if plan.look is None:
             self.due_ms, self.woken_ms = max(plan.next_at_ms, now_ms + 1), None
         return plan
@@ -287,9 +285,9 @@ class DeskLamp:
 
     def _does_right(self, old: Curve | None, new: Curve, now_ms: int) -> bool:
         """Say whether the lamp is on a curve that only came again: that is no new word."""
-        if old is None or not self.belief.certain or not self._runs_right(old, new, now_ms):
+        if old is None or not self.belief.certain or not alike_ahead(old, new, now_ms):
             return False
-        return on_curve(self.belief.model, new, self._limits, now_ms)
+        return on_curve(self.belief.model, new, self._limits, now_ms, slack=SPREAD_LSTAR)
 
     def _guess(self, now_ms: int) -> None:
         """No poll came in time: from a checkpoint go on with that, else it might be full on or off."""

@@ -97,13 +97,13 @@ def plan_next(
     return _converge(model, curve, authority, limits, now_ms)
 
 
-def on_curve(model: LampModel, curve: Curve, limits: Limits, now_ms: int) -> bool:
-    """Say whether a lamp is where its curve is, as nearly as it can be told to be."""
+def on_curve(model: LampModel, curve: Curve, limits: Limits, now_ms: int, slack: float = 0.0) -> bool:
+    """Say whether a lamp is where its curve is, as nearly as it can be told; ``slack`` (L*) more passes."""
     wish, live = _wish(curve, now_ms, model.traits), look_at(model, now_ms)
     if not model.on:
         return curve.look_at(now_ms).lstar < model.traits.floor_lstar
     near_in_colour = colour_distance_mired(live.colour, wish.colour) <= COLOUR_MIRED
-    return near_in_colour and _bright_enough(model, curve, limits, now_ms)
+    return near_in_colour and _bright_enough(model, curve, limits, now_ms, slack)
 
 
 def is_gentle(curve: Curve, limits: Limits, now_ms: int) -> bool:
@@ -171,9 +171,9 @@ def _in_doubt(model: LampModel, others: Sequence[LampModel], now_ms: int) -> boo
     return False
 
 
-def _bright_enough(model: LampModel, curve: Curve, limits: Limits, now_ms: int) -> bool:
+def _bright_enough(model: LampModel, curve: Curve, limits: Limits, now_ms: int, slack: float = 0.0) -> bool:
     wish = _wish(curve, now_ms, model.traits)
-    near = _tolerance(curve, limits, now_ms, START_LSTAR) + model.traits.half_step_lstar(wish.lstar)
+    near = slack + _tolerance(curve, limits, now_ms, START_LSTAR) + model.traits.half_step_lstar(wish.lstar)
     return abs(look_at(model, now_ms).lstar - wish.lstar) <= near
 
 
@@ -299,8 +299,8 @@ def _follow(model: LampModel, curve: Curve, limits: Limits, now_ms: int, knot_ms
 def _aimed(live: Look, goal: Look, length: int, traits: LampTraits, limits: Limits, now_ms: int) -> Plan:
     """A transition that passes through ``goal`` after ``length`` ms.
 
-    A goal between two of the lamp's levels is passed through on the way to the level beyond, and the next
-    transition takes over there. Should that come late, the lamp stops less than one level too far.
+    A goal between two of the lamp's levels is passed through on the way to the level beyond. Should the next
+    transition, which takes over there, come late, the lamp stops less than one level too far.
     """
     told = shown(goal, traits)
     start, end = luminance_from_lstar(live.lstar), luminance_from_lstar(goal.lstar)

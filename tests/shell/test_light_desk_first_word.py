@@ -136,3 +136,19 @@ def test_being_at_once_costs_few_commands_more() -> None:
     for lamp in room.lights.lamps.values():
         check_speeds(lamp)
         check_turns(lamp)
+
+
+@pytest.mark.parametrize(("start", "end"), [(48, 42), (42, 48), (28, 22), (62, 68), (10, 4)])
+def test_a_word_on_one_zone_is_no_word_on_another(start: float, end: float) -> None:
+    look = look_from_percent(start, 2500)
+    room, _ = world(look)
+    follow(room, Constant(look))
+    room.run(10_000)
+    fade = ramp(room, look_from_percent(end, 2500), 2_000)
+    follow(room, fade, Authority.THERAPIST)
+    room.run(50, step_ms=10)
+    for _ in range(36):
+        # A word elsewhere: this zone's curve comes again, on the authority it still has.
+        follow(room, PathCurve(fade.points), Authority.THERAPIST)
+        assert Authority.THERAPIST not in room.lights.woken.values()
+        room.run(50, step_ms=10)
