@@ -136,6 +136,9 @@ def describe_light(light: Light) -> dict[str, Json]:
         state["ct"] = round(min(max(mired, low), high))
         state["colormode"] = "ct" if isinstance(lamp.colour, Mired) else "xy"
     state |= {"alert": "none", "mode": "homeautomation", "reachable": light.reachable and lamp.powered}
+    config: dict[str, Json] = {"archetype": "sultanbulb"}
+    if light.tells_startup:
+        config["startup"] = {"mode": lamp.startup.value, "configured": True}
     return {
         "state": state,
         "type": model.type_name,
@@ -144,7 +147,7 @@ def describe_light(light: Light) -> dict[str, Json]:
         "manufacturername": "Signify Netherlands B.V.",
         "productname": model.product,
         "capabilities": {"certified": True, "control": control, "streaming": {"renderer": False}},
-        "config": {"archetype": "sultanbulb", "startup": {"mode": lamp.startup.value, "configured": True}},
+        "config": config,
         "uniqueid": f"00:17:88:01:00:00:00:{light.light_id:02x}-0b",
         "swversion": "1.104.2",
     }
@@ -197,6 +200,8 @@ def _on_light(
 def _configure(light: Light, address: str, data: dict[str, Json]) -> list[Json]:
     startup = data.get("startup")
     where = f"{address}/config/startup"
+    if not light.tells_startup:
+        return [api_error(6, where, "parameter, startup, not available")]
     if not isinstance(startup, Mapping) or startup.get("mode") not in set(Startup):
         return [api_error(7, where, "invalid value for parameter, startup")]
     light.lamp.startup = Startup(str(startup["mode"]))

@@ -53,6 +53,10 @@ def control(
             for light in _chosen(bridge, data):
                 light.reachable = bool(data.get("reachable", True))
             return {"reachable": bool(data.get("reachable", True))}
+        case ["POST", "startup"]:
+            for light in _chosen(bridge, data):
+                light.tells_startup = bool(data.get("settable", True))
+            return {"settable": bool(data.get("settable", True))}
         case ["POST", "lights", number]:
             light = _lights(bridge, [int(number)])[0]
             light.lamp.apply(_manual(data, light.lamp), now_ms)

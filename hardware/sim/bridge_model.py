@@ -77,6 +77,8 @@ class Light:
     name: str
     lamp: SimulatedLamp
     reachable: bool = True
+    tells_startup: bool = True
+    """Older lamps, and other makers', cannot be told what to do after a power cut, and do not say."""
 
 
 @dataclass(slots=True)
