@@ -202,13 +202,7 @@ class RoomMqtt:
         message: MqttMessage | None,
     ) -> None:
         self._at_once[asker] += 1
-        task = tasks.create_task(self._carry_out(request, by, message))
-        task.add_done_callback(lambda _: self._let_in(asker))
-
-    def _let_in(self, asker: str) -> None:
-        self._at_once[asker] -= 1
-        if not self._at_once[asker]:
-            del self._at_once[asker]
+        tasks.create_task(self._carry_out(request, by, message, asker))
 
     def _admit(self, message: MqttMessage, asker: str, now: int) -> asyncio.TaskGroup:
         """Return where to carry a message out.
@@ -237,7 +231,9 @@ class RoomMqtt:
                 raise RefusedError("stale", f"sent_at_ms is {-age_ms / 1000:.1f} s ahead of the room's clock")
         return request
 
-    async def _carry_out(self, request: CommandRequest, by: str, message: MqttMessage | None) -> None:
+    async def _carry_out(
+        self, request: CommandRequest, by: str, message: MqttMessage | None, asker: str
+    ) -> None:
         try:
             reply = await self._room.submit(request, by)
         except RefusedError as error:
@@ -245,6 +241,10 @@ class RoomMqtt:
         except Exception:  # noqa: BLE001 - a fault of ours in one command must not close the whole door
             _log.exception("a command over MQTT failed")
             reply = _refusal(request.id, RefusedError("internal", "the room could not carry the command out"))
+        finally:
+            self._at_once[asker] -= 1
+            if not self._at_once[asker]:
+                del self._at_once[asker]
         if message is not None:
             self._answer(message, reply)
 

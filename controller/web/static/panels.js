@@ -76,6 +76,7 @@ export function follow(state, actions) {
   }
   sliders.get("volume").follow(state.music.trim_db, state.revision, false);
   for (const tile of $("pools").children) tile.setAttribute("aria-pressed", String(tile.dataset.pool === state.music.pool));
+  orderMoods(state.session);
   followPhases(state.session, actions);
 }
 
@@ -115,30 +116,56 @@ function anchorTile({ anchor }, actions) {
   return button;
 }
 
+// The moods of this session come first, in its own order; the others keep theirs behind them.
+let moodsShown = "";
+function orderMoods(session) {
+  const planned = [...new Set((session?.phases ?? []).map((phase) => phase.pool).filter(Boolean))];
+  const tiles = [...$("pools").children].filter((tile) => tile.dataset.pool);
+  const shown = `${planned}|${tiles.length}`;
+  if (shown === moodsShown) return;
+  moodsShown = shown;
+  const place = (tile) => (planned.includes(tile.dataset.pool) ? planned.indexOf(tile.dataset.pool) : planned.length);
+  $("pools").append(...tiles.sort((one, other) => place(one) - place(other)));
+}
+
+const listed = new Map();
+
+/** List what can be chosen. What is listed already and is still so stays as it is, under whatever finger. */
 async function fill(place, path, tile) {
   try {
-    $(place).replaceChildren(...(await call(path)).map(tile));
+    const found = await call(path);
+    const text = JSON.stringify(found);
+    if (listed.get(place) === text) return;
+    listed.set(place, text);
+    $(place).replaceChildren(...found.map(tile));
   } catch (error) {
+    if (listed.has(place)) return;
     $(place).replaceChildren(make("p", { class: "warn" }, t("cannot be listed: {why}", { why: error.message })));
   }
+}
+
+function tile([name, value], label, act) {
+  const button = make("button", { type: "button" }, label);
+  button.dataset[name] = value;
+  button.addEventListener("click", () => act(button));
+  return button;
+}
+
+function promptTile(prompt, actions) {
+  const button = tile(["prompt", prompt.name], "", (key) => actions.prompt(prompt, key));
+  button.append(make("strong", {}, prompt.title), make("span", { class: "dim" }, prompt.detail));
+  return button;
 }
 
 /** Fetch what can be chosen. */
 export async function load(room, actions) {
   const query = `?room=${encodeURIComponent(room)}`;
-  const tile = (name, label, act) => {
-    const button = make("button", { type: "button" }, label);
-    button.dataset[name[0]] = name[1];
-    button.addEventListener("click", () => act(button));
-    return button;
-  };
+  const prompts = () => fill("prompts", `/api/v1/prompts${query}`, (prompt) => promptTile(prompt, actions));
+  // Their words say what part of the day it is: asked again whenever they are opened.
+  document.querySelector('[data-key="prompts"]').addEventListener("click", prompts);
   await Promise.all([
     fill("pools", `/api/v1/pools${query}`, (pool) => tile(["pool", pool.name], pool.title, (key) => actions.mood(pool, key))),
-    fill("prompts", `/api/v1/prompts${query}`, (prompt) => {
-      const button = tile(["prompt", prompt.name], "", (key) => actions.prompt(prompt, key));
-      button.append(make("strong", {}, prompt.title), make("span", { class: "dim" }, prompt.detail));
-      return button;
-    }),
+    prompts(),
     fill("presets", `/api/v1/presets${query}`, (preset) => tile(["preset", preset.name], preset.title, (key) => actions.preset(preset, key))),
   ]);
   for (const own of ["path", "help"]) document.querySelector(`[data-preset="${own}"]`)?.remove(); // they have their keys
