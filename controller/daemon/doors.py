@@ -9,7 +9,7 @@ import structlog
 
 from controller.api import Rooms
 from controller.bookings import Bookings
-from controller.broker_config import read_broker_users, read_password, user_name
+from controller.broker_config import broker_grants, read_broker_users, read_password, user_name
 from controller.certificates import certificate_files
 from controller.core.broker_access import BrokerRole
 from controller.daemon.broker import broker_plan
@@ -20,8 +20,11 @@ from controller.mqtt_api import MqttApi, MqttPrompts
 from controller.mqtt_homeassistant import Discovery
 from controller.mqtt_topics import will_for
 from controller.ports import Prompts
-from controller.web.access import Access
+from controller.room_hardware import BrokerFacts, PromptDeviceFacts, TabletFacts
+from controller.running_daemon import announce
+from controller.web.access import Access, Role
 from controller.web.app import create_app
+from controller.web.fitting import Fitting
 from controller.web.screens import PromptScreen
 from controller.web.serving import Tls, bind, serve
 from hardware.broker_embedded import EmbeddedBroker
@@ -33,6 +36,7 @@ from profiles.catalogue import LoadedSite
 log = structlog.get_logger()
 
 RETRY_MS = 5_000
+SEEN_LATELY_MS = 600_000
 
 
 def check_port(host: str, port: int) -> None:
@@ -59,6 +63,7 @@ class Doors:
         self._port = 0
         self._links: dict[str, MqttLink] = {}
         self._api: MqttApi | None = None
+        self._fitting: Fitting | None = None
 
     @property
     def pin(self) -> str:
@@ -71,6 +76,42 @@ class Doors:
         web = self._loaded.site.web
         scheme = "http" if web.cert_file is None else "https"
         return f"{scheme}://{_own_address() if web.host in ('0.0.0.0', '::') else web.host}:{self._port}/"  # noqa: S104
+
+    @property
+    def certificate(self) -> Path | None:
+        """The certificate that tablets are shown, if they are shown one."""
+        file = self._loaded.site.web.cert_file
+        return None if file is None else self._loaded.resolve(file)
+
+    def fit(self, fitting: Fitting) -> None:
+        """Take the rooms' hardware, for the pages that set it up and check it."""
+        self._fitting = fitting
+
+    def tablet_facts(self) -> TabletFacts:
+        """Return how many tablets and displays are paired and were heard of lately."""
+        paired = sum(grant.role is Role.THERAPIST for grant in self._access.devices())
+        seen, shown = (
+            self._access.count_lately(role, SEEN_LATELY_MS) for role in (Role.THERAPIST, Role.DISPLAY)
+        )
+        return TabletFacts(paired, seen, shown)
+
+    def broker_facts(self, room: str) -> BrokerFacts:
+        """Return how a room finds its broker; names only, no passwords."""
+        mqtt, link = self._loaded.site.mqtt, self._link(room)
+        host = mqtt.host or _reachable(mqtt.listen)
+        users = None
+        if mqtt.users_folder is not None:
+            users = tuple(broker_grants(broker_plan(self._loaded.site)))
+        devices = () if self._api is None else self._api.prompt_devices(room)
+        return BrokerFacts(
+            address=f"{host}:{self._mqtt_port}",
+            embedded=mqtt.host is None,
+            encrypted=mqtt.tls is not None,
+            up=link.up,
+            problem=link.health,
+            users=users,
+            devices=tuple(PromptDeviceFacts(name, online) for name, online in devices),
+        )
 
     def mqtt_prompts(self, room: str) -> Prompts:
         """Return a room's way to send prompts over MQTT."""
@@ -175,6 +216,7 @@ class Doors:
             calendar=calendar,
             authority=self._authority(),
             listen=lambda room: stream_mix(tap_path(self._shared.data, room)),
+            fitting=self._fitting,
         )
         port = self._options.port if self._options.port is not None else web.port
         await serve(app, web.host, port, tls=tls, started=self._listening)
@@ -187,6 +229,9 @@ class Doors:
 
     def _listening(self, port: int) -> None:
         self._port = port
+        host = "127.0.0.1" if self._loaded.site.web.host in ("0.0.0.0", "::") else self._loaded.site.web.host  # noqa: S104
+        scheme = "http" if self._loaded.site.web.cert_file is None else "https"
+        announce(self._shared.data, f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}")
         self._served.set()
 
 

@@ -21,6 +21,7 @@ from controller.api import RoomApi
 from controller.bookings import Booking, Bookings
 from controller.clock import RealClock
 from controller.daemon.doors import Doors, check_port
+from controller.daemon.fitting import fit_site
 from controller.daemon.lights import known_drivers
 from controller.daemon.music import MusicStock, pools_of_profile
 from controller.daemon.options import RunOptions
@@ -128,6 +129,7 @@ class Daemon:
         loop.add_signal_handler(signal.SIGTERM, self._stop, stopped, False)
         rooms: dict[str, RoomApi] = {room_id: opened.room for room_id, opened in self._rooms.items()}
         bookings = self._open_bookings(shared)
+        doors.fit(fit_site(self._rooms, shared, doors, getattr(shared.clock, "problem", None)))
         try:
             async with asyncio.TaskGroup() as group:
                 await self._run_rooms(group)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +18,9 @@ from controller.ports import Clock
 from controller.web.access import Access
 from controller.web.authority_calls import authority_calls
 from controller.web.booking_calls import Calendar, booking_calls
+from controller.web.check_calls import check_calls
 from controller.web.context import WebContext
+from controller.web.fitting import Fitting
 from controller.web.guard import Guard
 from controller.web.listen_calls import Listen, listen_calls
 from controller.web.lists import list_calls
@@ -27,6 +30,7 @@ from controller.web.pairing import pairing_calls
 from controller.web.room_calls import room_calls
 from controller.web.said import SaidError, say
 from controller.web.screens import PromptScreen
+from controller.web.setup_calls import setup_calls
 from controller.web.sockets import socket_calls
 from controller.web.wall_calls import wall_calls
 from controller.wire import CommandRequest
@@ -48,6 +52,7 @@ def create_app(  # noqa: PLR0913 - the composition root names each part
     calendar: Calendar | None = None,
     listen: Listen | None = None,
     authority: Path | None = None,
+    fitting: Fitting | None = None,
 ) -> FastAPI:
     """Return the app that serves these rooms.
 
@@ -55,6 +60,7 @@ def create_app(  # noqa: PLR0913 - the composition root names each part
     each room: give them to the rooms as a prompt port; without, the displays stay empty. ``secure``: it is
     served under TLS. ``origins``: further origins its pages may have. ``addresses``: where tablets find it.
     ``calendar``: the site's bookings, if it takes any. ``listen``: opens a room's mix to listen in.
+    ``fitting``: the site's hardware, for set-up and room checks.
     ``authority``: certificate (PEM) of the clinic's own authority, for tablets to install.
     """
     live = {room_id: LiveRoom(room, clock) for room_id, room in rooms.items()}
@@ -63,10 +69,14 @@ def create_app(  # noqa: PLR0913 - the composition root names each part
         rooms, access, health, clock, live, shown, secure, origins, addresses, calendar, listen, authority
     )
 
+    context = replace(context, fitting=fitting)
+
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with asyncio.TaskGroup() as tasks:
             links = [tasks.create_task(link.run()) for link in live.values()]
+            checks = {} if fitting is None else fitting.checks
+            links += [tasks.create_task(check.serve()) for check in checks.values()]
             yield
             for link in links:
                 link.cancel()
@@ -91,6 +101,8 @@ def create_app(  # noqa: PLR0913 - the composition root names each part
         socket_calls,
         page_calls,
         wall_calls,
+        setup_calls,
+        check_calls,
         authority_calls,
     ):
         app.include_router(routes(context))

@@ -21,6 +21,7 @@ from controller.web.screens import PromptScreens
 
 if TYPE_CHECKING:
     from controller.web.booking_calls import Calendar
+    from controller.web.fitting import Fitting
     from controller.web.listen_calls import Listen
 
 COOKIE: Final = "stillroom"
@@ -48,6 +49,7 @@ class WebContext:
     calendar: "Calendar | None" = None
     listen: "Listen | None" = None
     authority: Path | None = None
+    fitting: "Fitting | None" = field(default=None, kw_only=True)
 
     @property
     def cookie(self) -> str:
