@@ -16,9 +16,8 @@ from controller.wire import CommandRequest, Reply
 
 @dataclass(frozen=True, slots=True)
 class RoomChange:
-    """One change of a room: the state after it and what was journaled for it."""
+    """One change of a room: what was journaled for it. Who shows the room asks it for its snapshot."""
 
-    snapshot: Snapshot
     records: tuple[Record, ...]
 
 

@@ -1,16 +1,14 @@
 """One room's journal on the event loop: an ``append`` returns when its records are on the disk.
 
-A writer thread gathers what has come in since its last commit into one transaction (group commit), so that
-many commands cost one flush. What cannot be written now (a full disk) is kept in memory, in order, and goes
-first as soon as there is room: the file is always a true beginning of what happened. It never holds up the
-room: a failed append raises ``JournalError`` and the session goes on.
+A writer on one of the rooms' shared threads gathers what has come in since its last commit into one
+transaction (group commit), so that many commands cost one flush. What cannot be written now (a full disk) is
+kept in memory, in order, and goes first as soon as there is room: the file is always a true beginning of what
+happened. It never holds up the room: a failed append raises ``JournalError`` and the session goes on.
 """
 
 import asyncio
 import sqlite3
-import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +36,7 @@ from controller.journal_store import (
     told_plainly,
     write_all,
 )
+from controller.journal_threads import SHARED
 from controller.ports import SessionSummary, StoredNote
 
 MAX_GROUP: Final = 256
@@ -64,7 +63,7 @@ class _Job:
 
 
 class _Writer:
-    """Everything the writer thread owns: the connection, and what is still to be written."""
+    """Everything the writing owns: the connection, and what is still to be written. One thread at a time."""
 
     def __init__(self, path: Path, health: HealthListener) -> None:
         self._path = path
@@ -166,41 +165,41 @@ class SqliteJournal:
         self._opened = loop.create_future()
         self._ended = loop.create_future()
         self._closed = False
-        self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"journal-read-{path.stem}")
-        self._thread = threading.Thread(target=self._serve, name=f"journal-{path.stem}", daemon=True)
-        self._thread.start()
+        self._writer = _Writer(path, lambda fault: self._hand_over(lambda: self._set_health(fault)))
+        self._busy = True
+        SHARED.submit(self._open)
 
-    # ------------------------------------------------------------ the writer thread
+    # ------------------------------------------------------------ on a writer thread, one at a time
 
-    def _serve(self) -> None:
-        writer = _Writer(self.path, lambda fault: self._hand_over(lambda: self._set_health(fault)))
-        writer.open()
+    def _open(self) -> None:
+        self._writer.open()
         self._hand_over(lambda: _settle(self._opened, None))
-        ending = False
-        while not ending:
-            jobs, ending = self._gather()
-            try:
-                writer.commit(jobs)
-            except Exception as error:  # noqa: BLE001 - a dead writer would leave every append waiting for ever
-                failure = JournalError(f"{self.path}: cannot write the journal: {error!r}")
-                for job in jobs:
-                    job.done(failure)
-        writer.close()
-        self._hand_over(lambda: _settle(self._ended, None))
+        self._hand_over(self._go_on)
+
+    def _write_what_waits(self) -> None:
+        jobs, ending = self._gather()
+        try:
+            self._writer.commit(jobs)
+        except Exception as error:  # noqa: BLE001 - an append that is never told would wait for ever
+            failure = JournalError(f"{self.path}: cannot write the journal: {error!r}")
+            for job in jobs:
+                job.done(failure)
+        if ending:
+            self._writer.close()
+            self._hand_over(lambda: _settle(self._ended, None))
+        else:
+            self._hand_over(self._go_on)
 
     def _gather(self) -> tuple[list[_Job], bool]:
-        """Wait for a job and return it with all that came with it, and whether the end was asked for."""
+        """Return all jobs that have come, and whether the end was asked for."""
         jobs: list[_Job] = []
-        item = self._jobs.get()
-        while item is not None:
-            jobs.append(item)
-            if len(jobs) == MAX_GROUP:
-                return jobs, False
-            try:
+        with suppress(Empty):
+            while len(jobs) < MAX_GROUP:
                 item = self._jobs.get_nowait()
-            except Empty:
-                return jobs, False
-        return jobs, True
+                if item is None:
+                    return jobs, True
+                jobs.append(item)
+        return jobs, False
 
     def _hand_over(self, call: Callable[[], None]) -> None:
         with suppress(RuntimeError):  # the loop has ended: nobody is left to be told
@@ -213,6 +212,17 @@ class SqliteJournal:
 
     # ------------------------------------------------------------ the event loop
 
+    def _go_on(self) -> None:
+        """The thread is done with what it was given. What has come meanwhile is next."""
+        self._busy = not self._jobs.empty()
+        if self._busy:
+            SHARED.submit(self._write_what_waits)
+
+    def _put(self, job: _Job | None) -> None:
+        self._jobs.put(job)
+        if not self._busy:
+            self._go_on()
+
     async def opened(self) -> None:
         """Wait until the file has been opened and checked (or could not be: see ``fault``)."""
         await asyncio.shield(self._opened)
@@ -223,19 +233,21 @@ class SqliteJournal:
         if self._closed:
             raise JournalError(f"{self.path}: the journal is closed")
         told: asyncio.Future[JournalError | None] = self._loop.create_future()
-        self._jobs.put(_Job(records, others, lambda error: self._hand_over(lambda: _settle(told, error))))
+        self._put(_Job(records, others, lambda error: self._hand_over(lambda: _settle(told, error))))
         failure = await told
         if failure is not None:
             raise failure
 
-    async def append(self, records: Sequence[Record]) -> None:
+    async def append(self, records: Sequence[Record], checkpoint: tuple[str, str] | None = None) -> None:
         """Store records durably, in order. They are stored even if the caller is cancelled meanwhile.
+
+        ``checkpoint`` (name, JSON text) goes into the same commit; see ``save_checkpoint``.
 
         Raises:
             JournalError: they are not on the disk; if they ever can be, they are kept and go first later.
         """
         if records:
-            await self._submit(records=tuple(records))
+            await self._submit(tuple(records), () if checkpoint is None else (SaveCheckpoint(*checkpoint),))
 
     async def add_note(self, note: StoredNote) -> None:
         """Store a note's free text in its own table; the same ``note_id`` again changes nothing.
@@ -320,15 +332,14 @@ class SqliteJournal:
         if self._closed:
             raise JournalError(f"{self.path}: the journal is closed")
         await self.opened()
-        return await self._loop.run_in_executor(self._reader, read_afresh)
+        return await self._loop.run_in_executor(None, read_afresh)
 
     async def close(self) -> None:
         """Write out what was given, and close the file. A second call does nothing."""
         if not self._closed:
             self._closed = True
-            self._jobs.put(None)
+            self._put(None)
         await asyncio.shield(self._ended)
-        self._reader.shutdown(wait=False)
 
 
 async def open_journal(path: Path, on_health: HealthListener | None = None) -> SqliteJournal:

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from controller.answers import Answers, preview, refusal
 from controller.api import Listener, Named
+from controller.clock import Alarm
 from controller.core import commands as c
 from controller.core import records as r
 from controller.core.music import music_target
@@ -51,8 +52,8 @@ from controller.room_writer import RoomWriter, Write
 from controller.wire import CommandRequest, Reply
 
 JOURNAL_PATIENCE_S = 2.0
-BEAT_MS = 1_000
 CHECKPOINT_MS = 2_000
+ALIVE_MS = 10_000
 
 
 class Room:
@@ -62,9 +63,9 @@ class Room:
         self._parts = parts
         self._clock = parts.clock
         self._state: RoomState = new_room(parts.resting)
-        self._news = RoomNews(self.snapshot)
+        self._news = RoomNews()
         self._next_due: int | None = None
-        self._wake = asyncio.Event()
+        self._wake = Alarm(parts.clock)
         self._writer = RoomWriter(
             parts.journal,
             publish=self._publish,
@@ -74,7 +75,8 @@ class Room:
         self._answers = Answers()
         self._faults = FaultBoard()
         self._sheet, self._intention = c.SessionSheet(), ""
-        self._beat_ms = self._checkpoint_ms = self._clock.now_ms()
+        self._checkpoint_ms = self._clock.now_ms()
+        self._checkpointed = parts.desk.revision
         self._followed: tuple[object, ...] = ()
         self.light_source = WakingSource(parts.desk, self._wake.set)
         parts.desk.on_manual = self._lamp_by_hand
@@ -200,7 +202,7 @@ class Room:
     def prepare(self) -> None:
         """Bring lights and bed up for a booked session; a running one is left alone."""
         self._state = prepare(self._state)
-        self._converge()
+        self._converge(self._clock.now_ms())
         self._news.changed(())
 
     def part_health(self, part: str, message: str | None) -> None:
@@ -223,6 +225,7 @@ class Room:
         """Take the player's word."""
         for body in self._parts.conductor.on_event(event):
             self._observe(body)
+        self.part_health("music.pool", self._parts.conductor.problem)
         match event:
             case PlayerHealth():
                 self.part_health("player", event.message)
@@ -271,7 +274,6 @@ class Room:
             self._wake.set()
         if isinstance(event, c.Command) and isinstance(event.body, c.LightRelease | c.Resume):
             self._parts.desk.release_manual(getattr(event.body, "zone", None))
-        self._converge()
         session_id = None if self._state.session is None else self._state.session.session_id
         if isinstance(event, c.Command) and isinstance(event.body, c.Start) and self._intention:
             done = replace(
@@ -279,14 +281,18 @@ class Room:
                 effects=(*done.effects, StoreNote(f"intention-{session_id}", "intention", self._intention)),
             )
             self._sheet, self._intention = c.SessionSheet(), ""
-        if not done.records and not done.effects:
-            return None
-        write = self._writer.put(now, session_id, done.records, done.effects)
-        self._news.changed(done.records)
+        # Handed over first (it only waits in a queue): a fault that convergence finds comes after its cause.
+        news = bool(done.records or done.effects)
+        write = self._writer.put(now, session_id, done.records, done.effects) if news else None
+        self._converge(now)
+        if news:
+            self._news.changed(done.records)
         return write
 
-    def _converge(self) -> None:
-        state, now = self._state, self._clock.now_ms()
+    def _converge(self, now: int) -> None:
+        """Lead lamps and player by the state. ``now`` is the step's own time."""
+        # A person's word that fades in no time is nobody's a millisecond later: it would lose lane and speed.
+        state = self._state
         session = state.session
         plan = (
             state.lights,
@@ -339,41 +345,32 @@ class Room:
     async def _tick_for_ever(self) -> None:
         while True:
             self._wake.clear()
-            await self._nap(self._due())
-            self._handle(Tick())
-            self._parts.desk.tick()
-            self._parts.conductor.tick()
-            self._beat()
+            await self._wake.wait_until(self._due())
+            # Being woken says only that something may be due earlier now. What is not due is not worked out.
+            now = self._clock.now_ms()
+            if self._next_due is not None and now >= self._next_due:
+                self._handle(Tick())
+            if _has_come(self._parts.desk.next_due_ms(), now):
+                self._parts.desk.tick()
+            if _has_come(self._parts.conductor.next_due_ms(), now):
+                self._parts.conductor.tick()
+            if now >= self._checkpoint_due():
+                self._checkpoint_ms, self._checkpointed = now, self._parts.desk.revision
+                self._writer.put(now, None, (), ())
 
     def _due(self) -> int:
-        speed = self._clock.speed
-        times = [
+        times = (
             self._next_due,
             self._parts.desk.next_due_ms(),
             self._parts.conductor.next_due_ms(),
-            self._beat_ms + BEAT_MS * speed,
-        ]
+            self._checkpoint_due(),
+        )
         return min(at for at in times if at is not None)
 
-    async def _nap(self, until_ms: int) -> None:
-        async with asyncio.TaskGroup() as group:
-            tasks = {
-                group.create_task(self._clock.sleep_until(until_ms)),
-                group.create_task(self._wake.wait()),
-            }
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in tasks:
-                task.cancel()
-
-    def _beat(self) -> None:
-        now = self._clock.now_ms()
-        if now - self._beat_ms < BEAT_MS * self._clock.speed:
-            return
-        self._beat_ms = now
-        self._news.changed(())
-        if now - self._checkpoint_ms >= CHECKPOINT_MS * self._clock.speed:
-            self._checkpoint_ms = now
-            self._writer.put(now, None, (), ())
+    def _checkpoint_due(self) -> int:
+        """Soon after a lamp was told something; else often enough to know how long a daemon was away."""
+        told = self._parts.desk.revision != self._checkpointed
+        return self._checkpoint_ms + (CHECKPOINT_MS if told else ALIVE_MS) * self._clock.speed
 
     def _make_checkpoint(self) -> dict[str, object]:
         return {

@@ -1,6 +1,7 @@
 """A room's news: tells its doors of changes, a moment later and all at once.
 
-A snapshot costs more than a lamp's command, so the way to the lamps goes first. Nothing is ever left unsaid.
+Doors build snapshots, which cost more than a lamp's command, so the way to the lamps goes first. Nothing is
+ever left unsaid.
 """
 
 import asyncio
@@ -9,7 +10,6 @@ from typing import Final
 
 from controller.api import Listener, RoomChange
 from controller.core.records import Record
-from controller.core.snapshot import Snapshot
 
 SAY_AFTER_S: Final = 0.01
 
@@ -17,8 +17,7 @@ SAY_AFTER_S: Final = 0.01
 class RoomNews:
     """Who listens to a room, and what they have not been told yet."""
 
-    def __init__(self, snapshot: Callable[[], Snapshot]) -> None:
-        self._snapshot = snapshot
+    def __init__(self) -> None:
         self._listeners: list[Listener] = []
         self._unsaid: tuple[Record, ...] = ()
         self._saying: asyncio.TimerHandle | None = None
@@ -40,6 +39,6 @@ class RoomNews:
 
     def _say(self) -> None:
         records, self._unsaid, self._saying = self._unsaid, (), None
-        change = RoomChange(self._snapshot(), records)
+        change = RoomChange(records)
         for listener in tuple(self._listeners):
             listener(change)

@@ -6,9 +6,10 @@ A prompt goes out only after its record has been written (or could not be): a cr
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from controller.core import records as r
 from controller.core.session import Effect, PublishPrompt, StoreNote
@@ -17,9 +18,21 @@ from controller.ports import Journal, StoredNote
 
 Checkpoint: TypeAlias = dict[str, object]
 
+TURNS: Final = 6
+"""The journal's threads compete with the event loop for the interpreter. So they begin when the lamps' words,
+which take some turns of the loop (desk, lane, driver, socket), have gone out. What was cued does not wait."""
+
 
 class RoomJournal(Journal, Protocol):
     """A journal that also keeps small checkpoints."""
+
+    async def append(self, records: Sequence[r.Record], checkpoint: tuple[str, str] | None = None) -> None:
+        """Store records durably, in order; with them a ``checkpoint`` (name, JSON) in the last one's place.
+
+        Raises:
+            JournalError: they are not on the disk.
+        """
+        ...
 
     async def save_checkpoint(self, name: str, json: str) -> None:
         """Replace the JSON kept under a name."""
@@ -58,15 +71,30 @@ class RoomWriter:
         checkpoint: Callable[[], Checkpoint],
     ) -> None:
         self._journal, self._publish, self._health, self._checkpoint = journal, publish, health, checkpoint
-        self._queue: asyncio.Queue[Write] = asyncio.Queue()
+        self._waiting: deque[Write] = deque()
+        self._due = asyncio.Event()
+        self._counts = False
 
     def put(
         self, at_ms: int, session_id: str | None, records: tuple[r.Record, ...], effects: tuple[Effect, ...]
     ) -> Write:
         """Hand over what happened; returns at once. With nothing in it: only a checkpoint."""
-        write = Write(at_ms, session_id, records, effects, asyncio.get_running_loop().create_future())
-        self._queue.put_nowait(write)
+        done = asyncio.get_running_loop().create_future()
+        write = Write(at_ms, session_id, records, effects, done)
+        self._waiting.append(write)
+        if any(isinstance(effect, PublishPrompt) for effect in effects):
+            self._due.set()
+        elif not self._counts:
+            self._counts = True
+            self._count(TURNS)
         return write
+
+    def _count(self, turns: int) -> None:
+        if turns:
+            asyncio.get_running_loop().call_soon(self._count, turns - 1)
+        else:
+            self._counts = False
+            self._due.set()
 
     async def load_checkpoint(self) -> Checkpoint:
         """Return the last checkpoint, empty if there is none that can be read."""
@@ -80,19 +108,17 @@ class RoomWriter:
     async def run(self) -> None:
         """Write until cancelled."""
         while True:
-            await self._write(await self._queue.get())
+            await self._due.wait()
+            self._due.clear()
+            await self.flush()
 
     async def flush(self) -> None:
         """Write what is waiting, before the end."""
-        while not self._queue.empty():
-            await self._write(self._queue.get_nowait())
+        while self._waiting:
+            await self._write(self._waiting.popleft())
 
     async def _write(self, write: Write) -> None:
-        failures = [await self._tried(self._journal.append(write.records))] if write.records else []
-        for effect in write.effects:
-            if isinstance(effect, StoreNote) and write.session_id is not None:
-                note = StoredNote(effect.note_id, write.session_id, write.at_ms, effect.chip, effect.text)
-                failures.append(await self._tried(self._journal.add_note(note)))
+        failures = await self._store(write)
         failure = next((said for said in failures if said is not None), None)
         self._health(failure if failure is not None else self._journal.fault)
         for effect in write.effects:
@@ -100,8 +126,20 @@ class RoomWriter:
                 self._publish(effect)
         if not write.done.done():
             write.done.set_result(failure is None)
-        if self._queue.empty() and failure is None:
-            await self._save_checkpoint()
+
+    async def _store(self, write: Write) -> list[str | None]:
+        """Store records, notes and, with the last of what waits, a checkpoint; return what failed."""
+        checkpoint = None if self._waiting else ("room", json.dumps(self._checkpoint()))
+        failures = []
+        if write.records:  # with the checkpoint in one commit: a flush for it alone would double the work
+            failures.append(await self._tried(self._journal.append(write.records, checkpoint)))
+        elif checkpoint is not None:
+            failures.append(await self._tried(self._journal.save_checkpoint(*checkpoint)))
+        for effect in write.effects:
+            if isinstance(effect, StoreNote) and write.session_id is not None:
+                note = StoredNote(effect.note_id, write.session_id, write.at_ms, effect.chip, effect.text)
+                failures.append(await self._tried(self._journal.add_note(note)))
+        return failures
 
     async def _tried(self, call: Awaitable[None]) -> str | None:
         """Carry out one journal call; what it failed with, in one line, or None."""
@@ -110,9 +148,3 @@ class RoomWriter:
         except JournalError as error:
             return str(error)
         return None
-
-    async def _save_checkpoint(self) -> None:
-        try:
-            await self._journal.save_checkpoint("room", json.dumps(self._checkpoint()))
-        except JournalError as error:
-            self._health(str(error))

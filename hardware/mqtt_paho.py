@@ -31,8 +31,8 @@ from hardware.mqtt_stream import ReadAhead, WriteBehind
 from hardware.mqtt_terms import BrokerAddress, Limits, Listener
 
 KEEPALIVE_S: Final = 10
-PACKETS_A_TURN: Final = 32
-"""How many of a flood's packets are looked at before everything else on the event loop gets its turn."""
+MESSAGES_A_TURN: Final = 8
+"""After so many of a flood everything else on the event loop gets its turn."""
 DIAL_TIMEOUT_S: Final = 2.0
 
 _REFUSALS: Final = {
@@ -90,8 +90,8 @@ class Connection:
         self._client = self._make_client()
         self._fd: int | None = None
         self._asked: dict[int, tuple[str, ...]] = {}
-        self._flush_due = self._waits_to_write = False
-        self._answered = False
+        self._flush_due = self._read_due = self._waits_to_write = False
+        self._answered, self._heard = False, 0
         self.ended: asyncio.Future[tuple[End, str]] = asyncio.get_running_loop().create_future()
 
     async def open(self) -> None:
@@ -113,7 +113,7 @@ class Connection:
             return
         self._fd = sock.fileno()
         self._client.gathers = True
-        loop.add_reader(self._fd, self._read)
+        loop.add_reader(self._fd, self._readable)
         self._flush()
 
     @property
@@ -262,9 +262,14 @@ class Connection:
                 End.NO_ANSWER, f"{self._address} sent something that is not MQTT ({type(error).__name__})"
             )
 
+    def _readable(self) -> None:
+        if not self._read_due:  # else the rest of the turn before comes first
+            self._read()
+
     def _read(self) -> None:
-        client, sock = self._client, self._socket()
-        for _ in range(PACKETS_A_TURN):
+        self._read_due = False
+        client, sock, heard = self._client, self._socket(), self._heard
+        while self._fd is not None:
             client.ahead.begin_turn()
             self._drive(client.loop_read)
             sock = self._socket()
@@ -274,15 +279,13 @@ class Connection:
             # TLS may hold decrypted bytes that the selector cannot see.
             if not client.ahead and not (isinstance(sock, ssl.SSLSocket) and sock.pending()):
                 break
-        else:
-            asyncio.get_running_loop().call_soon(self._read_on)
+            if self._heard - heard >= MESSAGES_A_TURN:
+                self._read_due = True
+                asyncio.get_running_loop().call_soon(self._read)
+                break
         if sock is not None:
             acknowledge_quickly(sock)
         self._flush_soon()  # behind what the messages have set going: a lamp's word goes before a receipt
-
-    def _read_on(self) -> None:
-        if self._fd is not None:
-            self._read()
 
     def _flush_soon(self) -> None:
         if not self._flush_due:
@@ -362,6 +365,7 @@ class Connection:
 
     def _on_message(self, client: paho.Client, userdata: object, message: paho.MQTTMessage) -> None:
         del client, userdata
+        self._heard += 1
         with suppress(UnicodeDecodeError):  # a topic that is not UTF-8 can match nothing of ours
             self._listener.arrived(
                 MqttMessage(

@@ -39,8 +39,10 @@ class MemoryJournal:
     checkpoints: dict[str, str] = field(default_factory=dict)
     fault: str | None = None
 
-    async def append(self, records: Sequence[Record]) -> None:
+    async def append(self, records: Sequence[Record], checkpoint: tuple[str, str] | None = None) -> None:
         self.kept.extend(records)
+        if checkpoint is not None:
+            await self.save_checkpoint(*checkpoint)
 
     async def add_note(self, note: StoredNote) -> None:
         self.notes_kept.append(note)
