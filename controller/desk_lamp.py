@@ -98,9 +98,12 @@ class DeskLamp:
             self.authority = word
         if freed:
             self.hand, self._suspects = frozenset(), frozenset()
-        heard = word is not Authority.SCORE and old is not None and not alike_ahead(old, curve, now_ms)
-        if raised or freed or heard or old is None or not self._runs_right(old, curve, now_ms):
+        by_person = word is not Authority.SCORE
+        heard = old is None or (by_person and not alike_ahead(old, curve, now_ms))
+        right = old is not None and self._runs_right(old, curve, now_ms)
+        if raised or freed or heard or not right:
             self.wake_at(now_ms)
+        if raised or freed or heard or not (right or by_person):
             self._new_word, self._word = True, word
         return freed
 

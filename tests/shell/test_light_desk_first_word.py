@@ -152,3 +152,22 @@ def test_a_word_on_one_zone_is_no_word_on_another(start: float, end: float) -> N
         follow(room, PathCurve(fade.points), Authority.THERAPIST)
         assert Authority.THERAPIST not in room.lights.woken.values()
         room.run(50, step_ms=10)
+
+
+def test_a_word_on_one_zone_leaves_another_in_the_scores_lane() -> None:
+    room, _ = world()
+    follow(room, Constant(WARM))
+    room.run(10_000)
+    fade = ramp(room, look_from_percent(80, 2500), 8_000)
+    follow(room, fade, Authority.THERAPIST)
+    room.run(1_500, step_ms=10)
+    lamp = next(iter(room.lights.lamps))
+    while lamp not in room.lights.woken:
+        due = room.desk.next_due_ms()
+        assert due is not None
+        room.clock.now = max(due, room.clock.now + 1)
+        room.desk.tick()
+    for _ in range(5):
+        room.clock.now += 20  # no token for it yet
+        follow(room, PathCurve(fade.points), Authority.THERAPIST)
+        assert room.lights.woken[lamp] is Authority.SCORE
