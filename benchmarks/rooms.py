@@ -34,10 +34,10 @@ from paho.mqtt.enums import CallbackAPIVersion
 from controller.api import RoomApi
 from controller.clock import RealClock
 from controller.conductor import Conductor
+from controller.daemon.interpreter import favour_the_loop, keep_house, put_aside_what_stays
 from controller.daemon.lights import known_drivers, open_room_lights
 from controller.daemon.logs import set_up_logs
 from controller.daemon.rehearsing import _pools
-from controller.daemon.run import SWITCH_S
 from controller.journal import journal_path, open_journal
 from controller.light_desk import LightDesk
 from controller.mqtt_api import MqttApi, MqttPrompts
@@ -108,7 +108,7 @@ def site_file(folder: Path, rooms: int, port: int) -> Path:
 async def hold_rooms(site: Path, data: Path) -> None:
     """Run every room of the site until killed."""
     set_up_logs(data, quiet_terminal=True)
-    sys.setswitchinterval(SWITCH_S)
+    favour_the_loop()
     loaded = load_site(site, drivers=known_drivers())
     catalogue, clock, pools = load_catalogue(loaded), RealClock(), _pools(data)
     mqtt = loaded.site.mqtt
@@ -130,7 +130,7 @@ async def hold_rooms(site: Path, data: Path) -> None:
                     conductor=Conductor(
                         PoolChooser(lambda: pools), player.send, clock, limits, k_db=None, seed=model.id
                     ),
-                    library=SiteRoomLibrary(catalogue, model, "en", lambda: pools),
+                    library=SiteRoomLibrary(lambda: catalogue, model, "en", lambda: pools),
                     prompts=(MqttPrompts(links[model.id], model.id),),
                     new_session_id=lambda: uuid.uuid4().hex,
                 )

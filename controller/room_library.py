@@ -20,13 +20,18 @@ from profiles.site import RoomModel
 class SiteRoomLibrary:
     """Fulfils ``controller.room_commands.RoomLibrary`` for one room of the site.
 
-    ``pools`` is asked for each time, since generated pieces may still be coming in.
+    Catalogue and pools are asked for each time: a design may just have been saved, a piece have come in.
     """
 
-    catalogue: Catalogue
+    current_catalogue: Callable[[], Catalogue]
     room: RoomModel
     language: str
     current_pools: Callable[[], Pools]
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The catalogue now."""
+        return self.current_catalogue()
 
     def score(self, profile: str) -> Score:
         """Compile a profile for the room.

@@ -116,8 +116,11 @@ def load_catalogue(
     *,
     known_pools: Collection[str] | None = None,
     more_profiles: Iterable[Path] = (),
+    more_presets: Iterable[Path] = (),
 ) -> Catalogue:
     """Read the shipped files and, with a site, the clinic's own over them; ``more_profiles`` over those.
+
+    ``more_presets`` come over the site's presets, and a room's own over both.
 
     ``known_pools``: the pools there are; None leaves references to pools unchecked.
 
@@ -134,6 +137,8 @@ def load_catalogue(
         raise InvalidFilesError(tuple(loading.problems))
     if site is not None:
         _load_own(loading, site)
+    for path in more_presets:
+        loading.presets |= loading.presets_file(path)
     for path in more_profiles:
         loading.profile_file(path)
     return loading.catalogue()

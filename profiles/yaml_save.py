@@ -33,11 +33,26 @@ def save(path: Path, data: Plain) -> Document:
         start = _BOM if path.read_bytes().startswith(_BOM) else b""
     else:
         text, start = written(data), b""
-    _replace(path, start + text.encode("utf-8"))
+    replace_file(path, start + text.encode("utf-8"))
     return parse_document(text, str(path))
 
 
-def _replace(path: Path, content: bytes) -> None:
+def save_text(path: Path, text: str) -> None:
+    """Make a file say exactly this text, whole or not at all; a mark of byte order it had stays.
+
+    Raises:
+        OSError: it cannot be written; it is as it was.
+    """
+    start = _BOM if path.exists() and path.read_bytes().startswith(_BOM) else b""
+    replace_file(path, start + text.encode("utf-8"))
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Put new content in a file's place in one step; who may read it stays as it was.
+
+    Raises:
+        OSError: it cannot be written; it is as it was.
+    """
     path = path.resolve()  # a link stays a link
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

@@ -70,6 +70,7 @@ BELONGS_TO = {
     "uvicorn": ("controller.web",),
     "jinja2": ("controller.web",),
     "segno": ("controller.web",),
+    "cairosvg": ("controller.drawings",),
     "ruamel": ("profiles", "playlists"),
     "mutagen": ("playlists",),
     "pyebur128": ("playlists.loudness",),

@@ -1,4 +1,4 @@
-"""``stillroom rehearse``: a whole profile on a virtual clock, as a table or as JSON."""
+"""``stillroom rehearse``: a whole profile on a virtual clock, as a table or as JSON; or in the real room."""
 
 import asyncio
 import json
@@ -12,8 +12,10 @@ from rich.table import Table
 from controller.clock import RealClock
 from controller.daemon.options import DEMO_SITE, default_data_dir
 from controller.errors import UserError
+from controller.rehearsal_faults import Fault, parse_fault
 
 FASTEST = "max"
+FASTEST_IN_ROOM = 100
 
 
 def rehearse(
@@ -23,12 +25,24 @@ def rehearse(
     room: Annotated[str | None, typer.Option(help="Which room; the site's first without.")] = None,
     data: Annotated[Path | None, typer.Option("--data", help="Where the music is kept.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(help="Throw in a fault: bridge-gone@10m, track-missing@1h, tablet-lost@20m+5m."),
+    ] = None,
+    in_room: Annotated[
+        bool, typer.Option("--in-room", help="On the real lamps and sound; the daemon must not run.")
+    ] = False,
 ) -> None:
     """Rehearse a whole profile with simulated lamps and no sound, and print what happened."""
     from controller.daemon.rehearsing import prepare_rehearsal  # noqa: PLC0415 - loads the catalogues
 
-    pace = _pace(speed)
+    pace, faults = _pace(speed), tuple(parse_fault(text) for text in fault or ())
+    if in_room:
+        _in_room(profile, pace, faults, site, data)
+        return
     rehearsal = prepare_rehearsal(profile, site or DEMO_SITE, room, data or default_data_dir())
+    for one in faults:
+        rehearsal.throw(one)
     real = RealClock()
     begun_ms = real.now_ms()
     start_ms = rehearsal.clock.now_ms()
@@ -47,11 +61,26 @@ def rehearse(
     for line in report.happenings:
         table.add_row(_clock(line.session_ms), line.kind.replace("_", " "), line.what)
     console.print(table)
+    for outcome in report.faults:
+        console.print(f"{_clock(outcome.at_ms)} {outcome.kind}: {outcome.outcome}", highlight=False)
     most = max(report.lamp_commands.values(), default=0)
     console.print(
         f"{_clock(report.ended_ms)} rehearsed in {wall_s:.2f} s; {report.tracks} tracks; "
         f"at most {most} commands to a lamp"
     )
+
+
+def _in_room(
+    profile: str, pace: float, faults: tuple[Fault, ...], site: Path | None, data: Path | None
+) -> None:
+    """Run the rooms with this profile as a rehearsal; light and sound keep real time."""
+    from controller.cli.run import run  # noqa: PLC0415
+
+    if faults:
+        raise UserError("--fault: faults are thrown into the simulated room only")
+    if not 1 <= pace <= FASTEST_IN_ROOM or pace != int(pace):
+        raise UserError(f"--speed: in the real room expected a whole number from 1 to {FASTEST_IN_ROOM}")
+    run(site=site, data=data, profile=profile, rehearsal_speed=int(pace))
 
 
 def _pace(speed: str) -> float:

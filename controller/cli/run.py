@@ -63,6 +63,13 @@ def run(
     render: Annotated[
         bool, typer.Option("--render/--no-render", help="Make generated pieces that are missing.")
     ] = True,
+    rehearsal_speed: Annotated[
+        int | None,
+        typer.Option(min=1, max=100, help="Start it as a rehearsal, its plan run together so many times."),
+    ] = None,
+    players: Annotated[
+        PlayersFrom, typer.Option(help="Who keeps the players: this program, or systemd's units.")
+    ] = PlayersFrom.OWN,
 ) -> None:
     """Run the rooms of a site until Ctrl-C."""
     from controller.daemon.logs import set_up_logs  # noqa: PLC0415
@@ -80,5 +87,7 @@ def run(
         profile=profile,
         speed=speed,
         render=render,
+        rehearsal_speed=rehearsal_speed,
+        player_services=players is PlayersFrom.UNITS,
     )
     asyncio.run(Daemon(options, console, MusicProgress(console)).run())

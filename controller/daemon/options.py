@@ -9,7 +9,11 @@ DEMO_SITE = Path(__file__).parents[2] / "profiles" / "library" / "demo-site.yaml
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """``stillroom run``'s options. A port of None is the site file's. ``render``: make missing pieces."""
+    """``stillroom run``'s options. A port of None is the site file's. ``render``: make missing pieces.
+
+    ``player_services``: the players are services of their own, kept by systemd.
+    ``rehearsal_speed``: the profile is started as a rehearsal, its plan run together so many times.
+    """
 
     data: Path
     site: Path = DEMO_SITE
@@ -18,6 +22,8 @@ class RunOptions:
     profile: str | None = None
     speed: int = 1
     render: bool = True
+    rehearsal_speed: int | None = None
+    player_services: bool = False
 
 
 def default_data_dir() -> Path:

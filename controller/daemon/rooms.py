@@ -4,8 +4,9 @@ Everything that can be away (bridge, sound device, broker) is opened without wai
 not well is shown, and the rest of the room runs.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from secrets import token_hex
@@ -16,6 +17,8 @@ from controller.conductor import REFERENCE_LUFS, Conductor
 from controller.core.score import Audience
 from controller.daemon.lights import RoomLights, open_room_lights
 from controller.daemon.music import MusicStock
+from controller.daemon.late import Late
+from controller.design_catalogue import LiveCatalogue
 from controller.journal import SqliteJournal
 from controller.light_desk import LightDesk
 from controller.ports import Clock, PlayerEvent, Prompts
@@ -42,7 +45,7 @@ class OpenRoom:
     player: PlayerProcess
     journal: SqliteJournal
     voice: SpokenPrompts
-    words_ahead: tuple[str, ...]
+    words_ahead: Callable[[], tuple[str, ...]]
     meter: SoundMeter
     listeners: list[Callable[[PlayerEvent], None]] = field(default_factory=list)
     """Who else hears the player's word: set-up and the room check."""
@@ -56,7 +59,7 @@ class OpenRoom:
 
     async def speak(self) -> None:
         """Render prompts ahead and when they are asked for, until cancelled."""
-        await self.voice.run(self.words_ahead)
+        await self.voice.run(await asyncio.to_thread(self.words_ahead))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +67,33 @@ class SiteParts:
     """What all rooms of a site share."""
 
     site: SiteModel
-    catalogue: Catalogue
+    late_catalogues: Late[LiveCatalogue]
     stock: MusicStock
     data: Path
     clock: Clock
     calibrations: Calibrations
     speech: SpeechRenderer
+    player_services: bool = False
+    """A service manager keeps the players; the daemon finds them."""
 
     @classmethod
     def of(
-        cls, site: SiteModel, catalogue: Catalogue, stock: MusicStock, data: Path, clock: Clock
+        cls, site: SiteModel, catalogues: Late[LiveCatalogue], stock: MusicStock, data: Path, clock: Clock
     ) -> "SiteParts":
         """Return them, with what was measured of the site's sound devices and the voices of this machine."""
         voices = find_voices(data / "voices", site.language)
         speech = SpeechRenderer(data / "speech", voices)
-        return cls(site, catalogue, stock, data, clock, load_calibrations(data), speech)
+        return cls(site, catalogues, stock, data, clock, load_calibrations(data), speech)
+
+    @property
+    def catalogues(self) -> LiveCatalogue:
+        """What reads everything that can be chosen; whoever asks first waits while it is read."""
+        return self.late_catalogues.get()
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """Everything that can be chosen now."""
+        return self.catalogues.current
 
 
 async def open_room(
@@ -95,7 +110,7 @@ async def open_room(
     """
     clock, limits = shared.clock, limits_of(shared.site, model)
     lights = await open_room_lights(model, shared.data, clock)
-    player = PlayerProcess(player_config(shared, model))
+    player = PlayerProcess(replace(player_config(shared, model), service=shared.player_services))
     desk = LightDesk(lights.fixtures, lights.zone_of, lights.driver_of, limits, clock)
     meter = SoundMeter(limits.ceiling_dba, shared.calibrations.k_by_device, model.audio.k_db)
     conductor = Conductor(
@@ -118,7 +133,7 @@ async def open_room(
         journal=journal,
         desk=desk,
         conductor=conductor,
-        library=SiteRoomLibrary(shared.catalogue, model, shared.site.language, shared.stock.pools),
+        library=SiteRoomLibrary(lambda: shared.catalogue, model, shared.site.language, shared.stock.pools),
         prompts=(*prompts, voice),
         new_session_id=partial(token_hex, 16),
         meter=meter,
@@ -128,7 +143,7 @@ async def open_room(
     )
     room = Room(parts)
     room.part_health("calibration", shared.calibrations.problem)
-    return OpenRoom(room, lights, player, journal, voice, client_words(shared), meter)
+    return OpenRoom(room, lights, player, journal, voice, partial(client_words, shared), meter)
 
 
 def tap_path(data: Path, room: str) -> Path:

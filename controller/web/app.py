@@ -20,6 +20,10 @@ from controller.web.authority_calls import authority_calls
 from controller.web.booking_calls import Calendar, booking_calls
 from controller.web.check_calls import check_calls
 from controller.web.context import WebContext
+from controller.web.design_pages import design_pages
+from controller.web.design_presets_calls import preset_calls
+from controller.web.design_profile_calls import profile_calls
+from controller.web.drawing import Drawing
 from controller.web.fitting import Fitting
 from controller.web.guard import Guard
 from controller.web.listen_calls import Listen, listen_calls
@@ -27,6 +31,8 @@ from controller.web.lists import list_calls
 from controller.web.live import LiveRoom
 from controller.web.pages import page_calls
 from controller.web.pairing import pairing_calls
+from controller.web.rehearsal_calls import rehearsal_calls
+from controller.web.report_calls import MakeReport, report_calls
 from controller.web.room_calls import room_calls
 from controller.web.said import SaidError, say
 from controller.web.screens import PromptScreen
@@ -53,6 +59,8 @@ def create_app(  # noqa: PLR0913 - the composition root names each part
     listen: Listen | None = None,
     authority: Path | None = None,
     fitting: Fitting | None = None,
+    reports: MakeReport | None = None,
+    drawing: Drawing | None = None,
 ) -> FastAPI:
     """Return the app that serves these rooms.
 
@@ -61,12 +69,27 @@ def create_app(  # noqa: PLR0913 - the composition root names each part
     served under TLS. ``origins``: further origins its pages may have. ``addresses``: where tablets find it.
     ``calendar``: the site's bookings, if it takes any. ``listen``: opens a room's mix to listen in.
     ``fitting``: the site's hardware, for set-up and room checks.
-    ``authority``: certificate (PEM) of the clinic's own authority, for tablets to install.
+    ``authority``: certificate (PEM) of the clinic's own authority, for tablets to install. ``reports``: makes
+    a session's report.
+    ``drawing``: the designer's desk and its rehearsals, if the site has them.
     """
     live = {room_id: LiveRoom(room, clock) for room_id, room in rooms.items()}
     shown = {room_id: (screens or {}).get(room_id) or PromptScreen(clock) for room_id in rooms}
     context = WebContext(
-        rooms, access, health, clock, live, shown, secure, origins, addresses, calendar, listen, authority
+        rooms,
+        access,
+        health,
+        clock,
+        live,
+        shown,
+        secure,
+        origins,
+        addresses,
+        calendar,
+        listen,
+        authority,
+        reports,
+        drawing,
     )
 
     context = replace(context, fitting=fitting)
@@ -97,6 +120,7 @@ def create_app(  # noqa: PLR0913 - the composition root names each part
         room_calls,
         listen_calls,
         list_calls,
+        report_calls,
         booking_calls,
         socket_calls,
         page_calls,
@@ -104,6 +128,10 @@ def create_app(  # noqa: PLR0913 - the composition root names each part
         setup_calls,
         check_calls,
         authority_calls,
+        profile_calls,
+        preset_calls,
+        rehearsal_calls,
+        design_pages,
     ):
         app.include_router(routes(context))
     app.mount("/static", StaticFiles(directory=STATIC_DIR), name="static")

@@ -21,8 +21,10 @@ from controller.web.screens import PromptScreens
 
 if TYPE_CHECKING:
     from controller.web.booking_calls import Calendar
+    from controller.web.drawing import Drawing
     from controller.web.fitting import Fitting
     from controller.web.listen_calls import Listen
+    from controller.web.report_calls import MakeReport
 
 COOKIE: Final = "stillroom"
 SECURE_COOKIE: Final = "__Host-stillroom"
@@ -50,6 +52,8 @@ class WebContext:
     listen: "Listen | None" = None
     authority: Path | None = None
     fitting: "Fitting | None" = field(default=None, kw_only=True)
+    reports: "MakeReport | None" = None
+    drawing: "Drawing | None" = None
 
     @property
     def cookie(self) -> str:

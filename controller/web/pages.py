@@ -63,6 +63,7 @@ class Pages:
             languages=tuple(self._languages.values()),
             rooms=[(room.room_id, room.snapshot().title) for room in self._context.rooms.values()],
             path=request.url.path,
+            designs=self._context.drawing is not None,
             **values,
         )
         response = HTMLResponse(html, status)
