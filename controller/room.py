@@ -78,6 +78,8 @@ class Room:
         self._checkpoint_ms = self._clock.now_ms()
         self._checkpointed = parts.desk.revision
         self._followed: tuple[object, ...] = ()
+        self.on_turn: Callable[[], None] = lambda: None
+        """Called by the room's own loop each time it has turned; a watchdog is fed with it."""
         self.light_source = WakingSource(parts.desk, self._wake.set)
         parts.desk.on_manual = self._lamp_by_hand
         parts.desk.on_health = self.part_health
@@ -88,6 +90,11 @@ class Room:
     def room_id(self) -> str:
         """The room's id."""
         return self._parts.room_id
+
+    @property
+    def in_session(self) -> bool:
+        """Whether a session has begun and not ended."""
+        return self._state.live_session is not None
 
     def snapshot(self) -> Snapshot:
         """The room's state now."""
@@ -357,6 +364,11 @@ class Room:
             if now >= self._checkpoint_due():
                 self._checkpoint_ms, self._checkpointed = now, self._parts.desk.revision
                 self._writer.put(now, None, (), ())
+            self.on_turn()
+
+    def turn_once(self) -> None:
+        """Let the room's loop turn now, though nothing is due: ``on_turn`` then tells that it lives."""
+        self._wake.set()
 
     def _due(self) -> int:
         times = (

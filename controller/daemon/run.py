@@ -6,7 +6,6 @@ daemon leaves player and lamps as they are, and the next one finds them.
 
 import asyncio
 import signal
-import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from controller.bookings import Booking, Bookings
 from controller.clock import RealClock
 from controller.daemon.doors import Doors, check_port
 from controller.daemon.fitting import fit_site
+from controller.daemon.interpreter import favour_the_loop, keep_house, put_aside_what_stays
 from controller.daemon.lights import known_drivers
 from controller.daemon.music import MusicStock, pools_of_profile
 from controller.daemon.options import RunOptions
@@ -37,9 +37,6 @@ log = structlog.get_logger()
 
 Progress = Callable[[int, int, str], None]
 STOP_PATIENCE_S = 6.0
-SWITCH_S = 0.0005
-"""How long another thread may keep the interpreter from the event loop, against Python's own 5 ms: every room
-brings a journal's thread. What is measured of it, and what is a guess, says docs/scale.md."""
 
 
 @dataclass(slots=True)
@@ -59,7 +56,7 @@ class Daemon:
             UserError: it cannot start at all; one clear line.
         """
         options = self.options
-        sys.setswitchinterval(SWITCH_S)
+        favour_the_loop()
         options.data.mkdir(parents=True, exist_ok=True)
         loaded = load_site(options.site, drivers=known_drivers())
         catalogue = load_catalogue(loaded)
@@ -142,6 +139,8 @@ class Daemon:
                 info = TerminalInfo(doors.address, doors.pin, self._notes(problems))
                 group.create_task(show_rooms(rooms, info, shared.clock, self.console))
                 await self._start_profile()
+                put_aside_what_stays()
+                group.create_task(keep_house(shared.clock, self._in_session))
                 await stopped.wait()
                 await self._end_rooms()
                 _leave()
@@ -175,6 +174,9 @@ class Daemon:
         if not problems:
             return ()
         return (f"{len(problems)} files or parts of files were left out; 'stillroom validate' says which",)
+
+    def _in_session(self) -> bool:
+        return any(opened.room.in_session for opened in self._rooms.values())
 
     def _stop(self, stopped: asyncio.Event, by_person: bool) -> None:
         self._ended_by_person = by_person
