@@ -251,6 +251,14 @@ class EnvelopeModel(FileModel):
     """The loudest any room may be, dB(A)."""
 
 
+class ArchiveModel(FileModel):
+    """The archive of many rooms' sessions in PostgreSQL."""
+
+    url_file: FilePath
+    """A file with the database's address, `postgresql+psycopg://USER:PASSWORD@HOST/DATABASE`, readable by the
+    daemon alone."""
+
+
 class SiteModel(FileModel):
     """A site: a clinic and its rooms."""
 
@@ -276,6 +284,8 @@ class SiteModel(FileModel):
     """The web server."""
     envelope: EnvelopeModel = EnvelopeModel()
     """The limits of safe change."""
+    archive: ArchiveModel | None = None
+    """Where sessions are archived; null is nowhere but in the rooms' own journals."""
     retention_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
     """Sessions are deleted after this many days; null keeps them until somebody deletes them."""
 

@@ -7,7 +7,20 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from controller.cli import calibrate, certificate, library, lights, mqtt, papers, rehearse, report, run
+from controller.cli import (
+    archive,
+    calibrate,
+    certificate,
+    check,
+    library,
+    lights,
+    mqtt,
+    papers,
+    rehearse,
+    report,
+    run,
+    sessions,
+)
 from controller.daemon.options import default_data_dir
 from controller.errors import UserError
 
@@ -32,7 +45,11 @@ app.command("prompt-device")(mqtt.prompt_device)
 app.command("wall")(mqtt.wall)
 app.command("make-certificate")(certificate.make_certificate)
 app.command("calibrate")(calibrate.calibrate)
+app.command("check")(check.check)
+app.command("archive")(archive.archive)
 app.add_typer(library.app, name="library")
+app.add_typer(sessions.app, name="sessions")
+app.add_typer(sessions.audit_app, name="audit")
 
 DataOption = Annotated[Path | None, typer.Option("--data", help="Folder of the journal, tokens and music.")]
 

@@ -28,7 +28,9 @@ def report(  # noqa: PLR0913, PLR0917 - each is one option of the command
     site: Annotated[Path | None, typer.Option(help="Site file, for the room's card and the zone.")] = None,
 ) -> None:
     """Say what happened in a session, from the journal. Free text of notes only if asked for."""
-    from controller.reports.book import books_in, find_session  # noqa: PLC0415 - as reports are seldom made
+    from controller.audit import audit_log  # noqa: PLC0415 - as reports are seldom made
+    from controller.clock import RealClock  # noqa: PLC0415
+    from controller.reports.book import books_in, find_session  # noqa: PLC0415
     from controller.reports.desk import ReportDesk, Wanted  # noqa: PLC0415
     from controller.reports.tables import json_of  # noqa: PLC0415
 
@@ -47,7 +49,12 @@ def report(  # noqa: PLR0913, PLR0917 - each is one option of the command
         return
     desk = ReportDesk(books, _cards(site), _zone(site))
     wanted = Wanted(form or output.suffix.lower().removeprefix(".") or "json", setting, with_notes)
-    _write(output, desk.report(found_room, found, wanted).content)
+    made = desk.report(found_room, found, wanted)
+    if with_notes:
+        # Free text leaves the room's keeping: that is written down before it does.
+        log = audit_log(folder)
+        log.add(RealClock().now_ms(), "report", "notes exported", room=found_room, session=found)
+    _write(output, made.content)
 
 
 def _write(output: Path, content: bytes) -> None:
