@@ -155,7 +155,7 @@ class Rig:
         log = await self.bridge("/sim/log")
         return [row for row in log if row["method"] == "PUT" and "config" not in row["path"]]
 
-    async def until(self, holds: Any, seconds: float = 15.0) -> Any:
+    async def until(self, holds: Any, seconds: float = 40.0) -> Any:
         """Wait until an awaited value is true, and return it."""
         async with asyncio.timeout(seconds):
             while True:
@@ -174,7 +174,7 @@ class Rig:
         assert self.process is not None
         if self.process.returncode is None:
             self.process.send_signal(how)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await self.process.wait()
         assert self.process.returncode is not None
         return self.process.returncode
