@@ -90,8 +90,8 @@ class LightDesk:
             at_ms = lamp.due_at(woken=False)
             if at_ms is None or now_ms < at_ms:
                 continue
-            plan = lamp.plan(now_ms)
-            if plan is None or plan.look is None:
+            # For a person's word no time is spent on a plan that is made anew when the driver asks.
+            if lamp.lane is Authority.SCORE and ((plan := lamp.plan(now_ms)) is None or plan.look is None):
                 continue
             lamp.woken_ms = now_ms
             driver = self._drivers[fixture]

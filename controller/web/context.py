@@ -3,7 +3,7 @@
 It must never hold a driver or decide anything about a session.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -72,10 +72,12 @@ class WebContext:
         bearer = bearer_token(connection.headers)
         return self.access.grant_of(bearer or connection.cookies.get(self.cookie))
 
-    def require(self, power: Power) -> Callable[[Request], Grant]:
+    def require(self, power: Power) -> Callable[[Request], Awaitable[Grant]]:
         """Return a dependency that lets only those with ``power`` pass: else 401 or 403."""
 
-        def check(request: Request) -> Grant:
+        # A coroutine although it waits for nothing: FastAPI takes a plain function to a thread, for every
+        # command, and the grants are the event loop's alone.
+        async def check(request: Request) -> Grant:
             grant = self.grant_of(request)
             if grant is None:
                 raise HTTPException(401, "not paired", headers={"WWW-Authenticate": "Bearer"})
