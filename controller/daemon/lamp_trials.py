@@ -5,6 +5,7 @@ session, and one that begins ends a trial at once.
 """
 
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -129,18 +130,25 @@ class LampTrials:
 
     async def read_anew(self) -> None:
         """Read every bridge's lamps and power-on settings; where one was set wrongly, once more soon."""
+        begun_ms = self.clock.now_ms()
         await self._verify()
         if any(lamp.power_on_ok is False for lamp in self.lamps()):
             await self.clock.sleep_until(self.clock.now_ms() + REREAD_MS * self.clock.speed)
             await self._verify()
+        # What the drivers have read has to come to the desk, too.
+        end_ms = self.clock.now_ms() + REREAD_MS * self.clock.speed
+        while self.clock.now_ms() < end_ms and not self._heard_since(begun_ms):
+            await self.clock.sleep_until(self.clock.now_ms() + STEP_MS * self.clock.speed)
+
+    def _heard_since(self, at_ms: int) -> bool:
+        reports = self.source.desk.reports
+        return all(reports.get(fixture, (0, None))[0] >= at_ms for fixture in self.lights.zone_of)
 
     async def _verify(self) -> None:
         for driver in self.lights.drivers:
             if isinstance(driver, HueLights):
-                try:
+                with suppress(DriverError):  # its lamps' lines say that it does not answer
                     await driver.verify()
-                except DriverError:
-                    continue  # its lamps' lines say that it does not answer
                 driver.recheck()
 
     async def blink(self, fixture: FixtureId) -> None:

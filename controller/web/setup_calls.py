@@ -67,9 +67,17 @@ def hardware_of(context: WebContext, room: str) -> RoomHardware:
 async def said(call: Awaitable[T]) -> T:
     """Wait for a call; what it raises becomes an answer of one clear line."""
     try:
-        return await call
+        return await _answered(call)
     except RefusedError as error:
         raise SaidError.of(409, error) from None
+
+
+async def _answered(call: Awaitable[T]) -> T:
+    """The same, but a refusal is left to the caller: its code says what may be done about it."""
+    try:
+        return await call
+    except RefusedError:
+        raise
     except DriverError as error:
         raise HTTPException(502, str(error)) from None
     except StillroomError as error:
@@ -159,9 +167,11 @@ def _bridge_calls(context: WebContext, routes: APIRouter) -> None:
         where = body.address.strip() if body.address else None
         async with pairing_now:
             try:
-                made = await said(pairing().pair(room, bridge, where or None, replace=body.replace))
+                made = await _answered(pairing().pair(room, bridge, where or None, replace=body.replace))
             except ButtonNotPressedError:
                 return Response(Waiting().model_dump_json(), 202, media_type="application/json")
+            except RefusedError as error:
+                return JSONResponse({"detail": str(error), "code": error.code}, 409)
         answer = PairedBridge(
             bridge=made.bridge,
             address=made.address,
