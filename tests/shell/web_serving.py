@@ -3,7 +3,7 @@
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,6 +20,7 @@ from controller.errors import RefusedError, UserError
 from controller.reports.desk import Report, Wanted, finished
 from controller.web.access import Access, Role
 from controller.web.app import create_app
+from controller.web.fitting import Fitting
 from controller.web.listen_calls import Listen
 from controller.web.screens import PromptScreen
 from controller.web.serving import serve
@@ -100,7 +101,13 @@ class FakeReports:
 
 
 @asynccontextmanager
-async def served(data: Path, *, running: bool = True, listen: Listen | None = None) -> AsyncIterator[Served]:
+async def served(
+    data: Path,
+    *,
+    running: bool = True,
+    listen: Listen | None = None,
+    fit: Callable[[RealClock], Fitting] | None = None,
+) -> AsyncIterator[Served]:
     clock = RealClock()
     room, access, screen = FakeRoom(clock, running=running), Access(data, clock, PIN), PromptScreen(clock)
     reasons: list[str] = []
@@ -116,6 +123,7 @@ async def served(data: Path, *, running: bool = True, listen: Listen | None = No
         calendar=calendar,
         listen=listen,
         authority=certificate_files(data).ca,
+        fitting=None if fit is None else fit(clock),
         reports=reports,
     )
     port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
