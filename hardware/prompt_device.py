@@ -23,6 +23,7 @@ from controller.ports import Clock, MqttClient, MqttMessage, MqttWill
 from hardware.mqtt_link import MqttLink, MqttSettings, MqttTls
 from hardware.prompt_screen import Backlight, PageScreen, Screen, TerminalScreen
 from hardware.prompt_voice import Speaker, Voice
+from hardware.systemd_notify import ServiceManager
 
 _log = logging.getLogger(__name__)
 
@@ -117,6 +118,7 @@ class PromptDevice:
         screen: Screen,
         voice: Speaker | None = None,
         backlight: Backlight | None = None,
+        manager: ServiceManager | None = None,
     ) -> None:
         self._link = link
         self._base = f"{PREFIX}/{room}/prompt"
@@ -128,13 +130,14 @@ class PromptDevice:
         self._backlight = backlight
         self._waiting: asyncio.Queue[tuple[HeardPrompt, int]] = asyncio.Queue(MOST_WAITING)
         self._results: dict[str, Result] = {}
+        self._manager = manager or ServiceManager()
 
     async def run(self) -> None:
         """Serve until cancelled. Whoever made the link runs it."""
         self._link.subscribe(f"{self._base}/client", self._on_prompt, qos=1)
         self._link.on_up(self._announce)
         while True:
-            prompt, due_ms = await self._waiting.get()
+            prompt, due_ms = await self._next()
             if self._clock.now_ms() < due_ms:
                 await self._bring(prompt)
 
@@ -156,6 +159,14 @@ class PromptDevice:
             return
         self._ring.add(prompt.prompt_id)
         self._waiting.put_nowait((prompt, self._clock.now_ms() + prompt.ttl_s * 1000 * self._clock.speed))
+
+    async def _next(self) -> tuple[HeardPrompt, int]:
+        """Return the next prompt. While none comes, this loop goes on saying that it turns."""
+        while True:
+            self._manager.ping()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._manager.ping_every_s):
+                    return await self._waiting.get()
 
     async def _bring(self, prompt: HeardPrompt) -> None:
         began = self._clock.now_ms()
@@ -239,14 +250,25 @@ async def run_device(settings: PromptDeviceSettings, clock: Clock) -> None:
         voice = None
     ring = SeenRing(settings.state_folder / f"{settings.room}-{settings.name}.json")
     backlight = Backlight.find(clock)
+    manager = ServiceManager.from_environment()
     device = PromptDevice(
-        link, settings.room, settings.name, clock, ring, screen=screen, voice=voice, backlight=backlight
+        link,
+        settings.room,
+        settings.name,
+        clock,
+        ring,
+        screen=screen,
+        voice=voice,
+        backlight=backlight,
+        manager=manager,
     )
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(device.run(), name="prompt-device")
             group.create_task(link.run(), name="prompt-link")
+            manager.ready()
     finally:
+        manager.stopping()
         if page is not None:
             await page.close()
 

@@ -36,7 +36,7 @@ class Curve(StrEnum):
 class Frozen(BaseModel):
     """The base of all: frozen, nothing unknown let in."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class TrackEntry(Frozen):

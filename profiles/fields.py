@@ -13,7 +13,8 @@ ID_PATTERN = r"^[a-z0-9][a-z0-9_.-]*$"
 class FileModel(BaseModel):
     """A part of a file that people write: frozen, extras forbidden, no silent conversions."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+    # Built when first used; what a field means is read when a schema is written. No start waits for either.
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
 def _text_from_number(value: Any) -> Any:  # noqa: ANN401 (a validator sees whatever was written)

@@ -5,16 +5,15 @@ Every error a user can cause is one clear line on stderr (one for each fault of 
 
 import sys
 
-from controller.cli.application import app
 from controller.errors import InvalidFilesError, StillroomError
 
-__all__ = ["app", "main"]
+__all__ = ["main"]
 
 
 def main() -> None:
     """Run the command line; what our own errors say goes to stderr, and nothing else does."""
     try:
-        app()
+        _carry_out()
     except InvalidFilesError as error:
         sys.stderr.write("".join(f"{problem}\n" for problem in error.problems))
         raise SystemExit(2) from None
@@ -30,3 +29,19 @@ def main() -> None:
             first = first.exceptions[0]
         sys.stderr.write(f"stillroom: {first}\n")
         raise SystemExit(2) from None
+
+
+def _carry_out() -> None:
+    """Read in what the command needs. ``run`` needs little: a room waits for it. The others bring much."""
+    if sys.argv[1:2] == ["run"]:
+        import typer  # noqa: PLC0415
+
+        from controller.cli.run import run  # noqa: PLC0415
+
+        alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        alone.command()(run)
+        alone(args=sys.argv[2:], prog_name="stillroom run")
+        return
+    from controller.cli.application import app  # noqa: PLC0415
+
+    app()

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from controller.cli.run import MusicProgress
+from controller.cli.progress import MusicProgress
 from controller.daemon.options import default_data_dir
 from controller.errors import Problem
 from playlists.models import Track

@@ -1,59 +1,32 @@
-"""``stillroom run``: the daemon in the foreground, with a panel on a terminal, plain lines anywhere else."""
+"""``stillroom run``: the daemon in the foreground, with a panel on a terminal, plain lines anywhere else.
+
+What this module reads in, every start waits for: it must never read in rich, numpy or the web app.
+"""
 
 import asyncio
-import threading
+import gc
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from controller.daemon.options import DEMO_SITE, RunOptions, default_data_dir
 
+if TYPE_CHECKING:
+    from rich.console import Console
 
-class MusicProgress:
-    """A bar while pieces are rendered or measured; plain lines where there is no terminal."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._bar: Progress | None = None
-        self._task: TaskID | None = None
-        self._said = -1
-        self._lock = threading.Lock()
-
-    def __call__(self, done: int, total: int, name: str) -> None:
-        """Show that ``done`` of ``total`` are done."""
-        with self._lock:
-            if total and self._console.is_terminal:
-                self._show(done, total, name)
-            elif total and (done == total or done * 10 // total != self._said):
-                self._said = done * 10 // total
-                self._console.print(f"music: {done} of {total}", highlight=False)
-
-    def _show(self, done: int, total: int, name: str) -> None:
-        if self._bar is None:
-            columns = (
-                TextColumn("[#d2913c]music[/]"),
-                BarColumn(),
-                TextColumn("{task.completed}/{task.total} {task.fields[name]}"),
-            )
-            self._bar = Progress(*columns, console=self._console, transient=True)
-            self._task = self._bar.add_task("music", total=total, name=name)
-            self._bar.start()
-        if self._task is not None:
-            self._bar.update(self._task, completed=done, total=total, name=name)
-        if done >= total:
-            self.close()
-
-    def close(self) -> None:
-        """Take the bar away."""
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+    from controller.cli.progress import MusicProgress
 
 
-def run(
+class PlayersFrom(StrEnum):
+    """Who keeps the rooms' players."""
+
+    OWN = "own"
+    UNITS = "units"
+
+
+def run(  # noqa: PLR0913, PLR0917 - each is an option on the command line
     site: Annotated[Path | None, typer.Option(help="Site file; without one the demo site.")] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of the journal, tokens and music.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="The tablets' port.")] = None,
@@ -72,13 +45,14 @@ def run(
     ] = PlayersFrom.OWN,
 ) -> None:
     """Run the rooms of a site until Ctrl-C."""
-    from controller.daemon.logs import set_up_logs  # noqa: PLC0415
-    from controller.daemon.run import Daemon  # noqa: PLC0415 - audio and drivers load slowly
+    # What is read in for a start stays: looking it through for garbage meanwhile would only take time.
+    gc.disable()
+    from controller.daemon.late import Late  # noqa: PLC0415 - other commands need none of it
+    from controller.daemon.run import Daemon  # noqa: PLC0415
+    from hardware.systemd_notify import ServiceManager  # noqa: PLC0415
 
     folder = (data or default_data_dir()).resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    console = Console()
-    set_up_logs(folder, quiet_terminal=console.is_terminal)
     options = RunOptions(
         data=folder,
         site=(site or DEMO_SITE).resolve(),
@@ -90,4 +64,22 @@ def run(
         rehearsal_speed=rehearsal_speed,
         player_services=players is PlayersFrom.UNITS,
     )
-    asyncio.run(Daemon(options, console, MusicProgress(console)).run())
+    console = Late(_console)
+    bar = Late(lambda: _progress(console.get()))
+
+    def progress(done: int, total: int, name: str) -> None:
+        bar.get()(done, total, name)
+
+    asyncio.run(Daemon(options, console.get, progress, ServiceManager.from_environment()).run())
+
+
+def _console() -> "Console":
+    from rich.console import Console  # noqa: PLC0415 - no start waits for it
+
+    return Console()
+
+
+def _progress(console: "Console") -> "MusicProgress":
+    from controller.cli.progress import MusicProgress  # noqa: PLC0415
+
+    return MusicProgress(console)

@@ -1,16 +1,20 @@
-"""The rooms' doors: the tablets' web app, MQTT with its broker. One that cannot open is said."""
+"""The rooms' doors: the tablets' web app, MQTT with its broker. One that cannot open is said.
+
+They open in two steps: what takes a command first, then the pages and an embedded broker, which are read in
+beside the rooms at work (docs/decisions/0020-two-steps-to-start.md).
+"""
+
+# What the second step needs is read in by it: no command waits for that.
+# ruff: noqa: PLC0415
 
 import asyncio
 import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
-
-import structlog
+from typing import TYPE_CHECKING
 
 from controller.api import Rooms
-from controller.bookings import Bookings
 from controller.broker_config import broker_grants, read_broker_users, read_password, user_name
-from controller.certificates import certificate_files
 from controller.core.broker_access import BrokerRole
 from controller.daemon.broker import broker_plan
 from controller.daemon.options import RunOptions
@@ -20,20 +24,23 @@ from controller.mqtt_api import MqttApi, MqttPrompts
 from controller.mqtt_homeassistant import Discovery
 from controller.mqtt_topics import will_for
 from controller.ports import Prompts
-from controller.room_hardware import BrokerFacts, PromptDeviceFacts, TabletFacts
 from controller.running_daemon import announce
 from controller.web.access import Access, Role
-from controller.web.app import create_app
-from controller.web.fitting import Fitting
+from controller.web.early_door import EarlyDoor
 from controller.web.screens import PromptScreen
 from controller.web.serving import Tls, bind, serve
-from hardware.broker_embedded import EmbeddedBroker
 from hardware.mqtt_link import MqttLink, MqttSettings
 from hardware.mqtt_socket import MqttTls
-from hardware.player.listening import stream_mix
 from profiles.catalogue import LoadedSite
 
-log = structlog.get_logger()
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from controller.bookings import Bookings
+    from controller.room_hardware import BrokerFacts, TabletFacts
+    from controller.web.drawing import Drawing
+    from controller.web.fitting import Fitting
+    from hardware.broker_embedded import EmbeddedBroker
 
 RETRY_MS = 5_000
 SEEN_LATELY_MS = 600_000
@@ -55,15 +62,16 @@ class Doors:
 
     def __init__(self, shared: SiteParts, loaded: LoadedSite, options: RunOptions) -> None:
         self._shared, self._loaded, self._options = shared, loaded, options
+        self._drawing: Drawing | None = None
         mqtt = loaded.site.mqtt
         self._mqtt_port = options.mqtt_port if options.mqtt_port is not None else mqtt.port
-        self._broker = embedded_broker(loaded, self._mqtt_port) if mqtt.host is None else None
         self._access = Access(shared.data, shared.clock)
         self._served = asyncio.Event()
         self._port = 0
         self._links: dict[str, MqttLink] = {}
         self._api: MqttApi | None = None
         self._fitting: Fitting | None = None
+        self._early: EarlyDoor | None = None
 
     @property
     def pin(self) -> str:
@@ -83,20 +91,24 @@ class Doors:
         file = self._loaded.site.web.cert_file
         return None if file is None else self._loaded.resolve(file)
 
-    def fit(self, fitting: Fitting) -> None:
-        """Take the rooms' hardware, for the pages that set it up and check it."""
-        self._fitting = fitting
+    def fit(self, drawing: "Drawing", fitting: "Fitting") -> None:
+        """Take the designer's desks and the rooms' hardware, for the pages that draw, set up and check."""
+        self._drawing, self._fitting = drawing, fitting
 
-    def tablet_facts(self) -> TabletFacts:
+    def tablet_facts(self) -> "TabletFacts":
         """Return how many tablets and displays are paired and were heard of lately."""
+        from controller.room_hardware import TabletFacts
+
         paired = sum(grant.role is Role.THERAPIST for grant in self._access.devices())
         seen, shown = (
             self._access.count_lately(role, SEEN_LATELY_MS) for role in (Role.THERAPIST, Role.DISPLAY)
         )
         return TabletFacts(paired, seen, shown)
 
-    def broker_facts(self, room: str) -> BrokerFacts:
+    def broker_facts(self, room: str) -> "BrokerFacts":
         """Return how a room finds its broker; names only, no passwords."""
+        from controller.room_hardware import BrokerFacts, PromptDeviceFacts
+
         mqtt, link = self._loaded.site.mqtt, self._link(room)
         host = mqtt.host or _reachable(mqtt.listen)
         users = None
@@ -153,26 +165,53 @@ class Doors:
         self,
         group: asyncio.TaskGroup,
         rooms: Rooms,
-        screens: Mapping[str, PromptScreen],
         health: Callable[[], tuple[str, ...]],
         report: Callable[[str, str | None], None],
-        calendar: Bookings,
     ) -> None:
-        """Open every door; returns once the web app listens.
+        """Open what takes commands; returns once the web door listens.
 
         Raises:
             UserError: the web app cannot be served where the site says.
         """
+        web, resolve = self._loaded.site.web, self._loaded.resolve
+        tls = None
+        if web.cert_file is not None and web.key_file is not None:
+            tls = Tls(resolve(web.cert_file), resolve(web.key_file))
+        self._early = EarlyDoor(rooms, self._access, health)
+        port = self._options.port if self._options.port is not None else web.port
+        group.create_task(serve(self._early, web.host, port, tls=tls, started=self._listening))
         links = {room: self._link(room) for room in rooms}
         discovery = Discovery(self._loaded.site.mqtt.discovery)
-        api = MqttApi(links, rooms, self._shared.clock, discovery=discovery, report=report)
-        self._api = api
-        group.create_task(api.run() if self._broker is None else self._run_with(self._broker, api, report))
-        group.create_task(self._serve_web(rooms, screens, health, calendar))
+        self._api = MqttApi(links, rooms, self._shared.clock, discovery=discovery, report=report)
+        if self._loaded.site.mqtt.host is not None:
+            group.create_task(self._api.run())
         await self._served.wait()
 
+    async def open_rest(
+        self,
+        group: asyncio.TaskGroup,
+        rooms: Rooms,
+        screens: Mapping[str, PromptScreen],
+        health: Callable[[], tuple[str, ...]],
+        report: Callable[[str, str | None], None],
+        calendar: "Bookings",
+    ) -> None:
+        """Open the pages and, where no broker is named, our own. What it reads in, a thread reads in.
+
+        Raises:
+            UserError: the broker's users cannot be read.
+        """
+        if self._api is not None and self._loaded.site.mqtt.host is None:
+            broker = await asyncio.to_thread(embedded_broker, self._loaded, self._mqtt_port)
+            group.create_task(self._run_with(broker, self._api, report))
+        if self._drawing is not None:
+            group.create_task(self._drawing.rehearsals.run())
+        app = await asyncio.to_thread(self._make_app, rooms, screens, health, calendar)
+        if self._early is not None:
+            self._early.hand_over(app, lambda: app.router.lifespan_context(app))
+
     async def _run_with(
-        self, broker: EmbeddedBroker, api: MqttApi, report: Callable[[str, str | None], None]
+        self, broker: "EmbeddedBroker", api: MqttApi, report: Callable[[str, str | None], None]
     ) -> None:
         """Run the embedded broker and the rooms' links to it.
 
@@ -194,35 +233,38 @@ class Doors:
             group.create_task(broker.run())
             group.create_task(api.run())
 
-    async def _serve_web(
+    def _make_app(
         self,
         rooms: Rooms,
         screens: Mapping[str, PromptScreen],
         health: Callable[[], tuple[str, ...]],
-        calendar: Bookings,
-    ) -> None:
-        web, resolve = self._loaded.site.web, self._loaded.resolve
-        tls = None
-        if web.cert_file is not None and web.key_file is not None:
-            tls = Tls(resolve(web.cert_file), resolve(web.key_file))
-        app = create_app(
+        calendar: "Bookings",
+    ) -> "Starlette":
+        from controller.reports.own_process import ReportMaker
+        from controller.web.app import create_app
+        from hardware.player.listening import stream_mix
+
+        web = self._loaded.site.web
+        return create_app(
             rooms,
             self._access,
             health,
             self._shared.clock,
             screens=screens,
-            secure=tls is not None,
+            secure=web.cert_file is not None and web.key_file is not None,
             addresses=lambda: (self.address,),
             calendar=calendar,
+            drawing=self._drawing,
             authority=self._authority(),
+            reports=ReportMaker(self._shared.data, self._loaded.path),
             listen=lambda room: stream_mix(tap_path(self._shared.data, room)),
             fitting=self._fitting,
         )
-        port = self._options.port if self._options.port is not None else web.port
-        await serve(app, web.host, port, tls=tls, started=self._listening)
 
     def _authority(self) -> Path | None:
         """Return our own authority's certificate, unless the site is served by somebody else's."""
+        from controller.certificates import certificate_files
+
         files, web = certificate_files(self._shared.data), self._loaded.site.web
         ours = web.cert_file is None or self._loaded.resolve(web.cert_file) == files.certificate
         return files.ca if ours else None
@@ -235,12 +277,14 @@ class Doors:
         self._served.set()
 
 
-def embedded_broker(loaded: LoadedSite, port: int) -> EmbeddedBroker:
+def embedded_broker(loaded: LoadedSite, port: int) -> "EmbeddedBroker":
     """Return the site's own broker, with the users that the site file names.
 
     Raises:
         UserError: it would be open to a network without users, or their folder cannot be read.
     """
+    from hardware.broker_embedded import EmbeddedBroker
+
     mqtt = loaded.site.mqtt
     if mqtt.users_folder is not None:
         users = read_broker_users(loaded.resolve(mqtt.users_folder), broker_plan(loaded.site))

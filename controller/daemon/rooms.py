@@ -15,9 +15,9 @@ from controller.calibration import Calibrations, load_calibrations
 from controller.check_store import check_for_session
 from controller.conductor import REFERENCE_LUFS, Conductor
 from controller.core.score import Audience
+from controller.daemon.late import Late
 from controller.daemon.lights import RoomLights, open_room_lights
 from controller.daemon.music import MusicStock
-from controller.daemon.late import Late
 from controller.design_catalogue import LiveCatalogue
 from controller.journal import SqliteJournal
 from controller.light_desk import LightDesk

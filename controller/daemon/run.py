@@ -1,39 +1,44 @@
 """The daemon: opens the site, runs its rooms and their doors, ends them in order.
 
 What cannot run is said in one clear line and the rest runs. An orderly stop fades the music out; a killed
-daemon leaves player and lamps as they are, and the next one finds them.
+daemon leaves player and lamps as they are, and the next one finds them. It starts in two steps: what makes a
+lamp obey first; all else (``controller.daemon.second_step``) is read in beside the rooms at work.
 """
 
 import asyncio
 import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
-from zoneinfo import ZoneInfo
-
-import structlog
-from rich.console import Console
 
 from controller.api import RoomApi
-from controller.bookings import Booking, Bookings
 from controller.clock import RealClock
 from controller.daemon.doors import Doors, check_port
-from controller.daemon.fitting import fit_site
 from controller.daemon.interpreter import favour_the_loop, keep_house, put_aside_what_stays
+from controller.daemon.late import Late
 from controller.daemon.lights import known_drivers
-from controller.daemon.music import MusicStock, pools_of_profile
+from controller.daemon.music import MusicStock, folders_of, pools_of_profile
 from controller.daemon.options import RunOptions
 from controller.daemon.rooms import OpenRoom, SiteParts, open_room
 from controller.errors import JournalError, UserError
 from controller.journal import SqliteJournal, journal_path, open_journal
-from controller.terminal import TerminalInfo, show_rooms
+from controller.log_lines import log
+from controller.ports import Clock
 from controller.web.screens import PromptScreen
 from controller.wire import EndRequest, StartRequest
-from profiles.catalogue import load_catalogue, load_site
+from hardware.systemd_notify import ServiceManager, Watchdog
+from profiles.catalogue import LoadedSite, load_site
 
-log = structlog.get_logger()
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from controller.bookings import Bookings
+    from controller.daemon.designs import Designs
+    from controller.daemon.second_step import SecondStep
 
 Progress = Callable[[int, int, str], None]
 STOP_PATIENCE_S = 6.0
@@ -44,10 +49,12 @@ class Daemon:
     """One site's daemon, from start to stop."""
 
     options: RunOptions
-    console: Console
+    console: "Callable[[], Console]"
     progress: Progress
+    manager: ServiceManager = field(default_factory=ServiceManager)
     _rooms: dict[str, OpenRoom] = field(default_factory=dict, init=False)
     _ended_by_person: bool = field(default=False, init=False)
+    _bookings: "Bookings | None" = field(default=None, init=False)
 
     async def run(self) -> None:
         """Run until SIGINT (a person ends it: the session too) or SIGTERM (the session will be resumed).
@@ -59,22 +66,24 @@ class Daemon:
         favour_the_loop()
         options.data.mkdir(parents=True, exist_ok=True)
         loaded = load_site(options.site, drivers=known_drivers())
-        catalogue = load_catalogue(loaded)
+        designs = Late(partial(_open_designs, loaded, options.data))
+        catalogues = Late(lambda: designs.get().catalogues)
         if options.profile is not None:
-            catalogue.profile(options.profile)  # an unknown name is refused before anything is opened
+            catalogues.get().current.profile(options.profile)  # an unknown name is refused first of all
         port = options.port if options.port is not None else loaded.site.web.port
         check_port(loaded.site.web.host, port)
         async with AsyncExitStack() as stack:
-            folders = tuple(loaded.resolve(f) for room in loaded.site.rooms for f in room.music.folders)
-            stock = await asyncio.to_thread(MusicStock, options.data, folders)
+            stock = MusicStock(options.data, folders_of(loaded))
             first: tuple[str, ...] = ()
             if options.profile is not None and options.render:
-                first = pools_of_profile(catalogue, options.profile)
-            # The first phase's pieces are waited for; the later ones come while it plays.
-            await asyncio.to_thread(stock.prepare, first[:1], self.progress)
+                first = pools_of_profile(catalogues.get().current, options.profile)
+            early = options.profile is not None or stock.bed is None
+            if early:  # the first phase's pieces are waited for; the later ones come while it plays
+                await asyncio.to_thread(stock.prepare, first[:1], self.progress)
             journals = await self._open_journals([room.id for room in loaded.site.rooms], stack)
             clock = await self._open_clock(journals)
-            shared = SiteParts.of(loaded.site, catalogue, stock, options.data, clock)
+            shared = SiteParts.of(loaded.site, catalogues, stock, options.data, clock)
+            shared = replace(shared, player_services=options.player_services)
             doors = Doors(shared, loaded, options)
             screens = {room.id: PromptScreen(clock) for room in loaded.site.rooms}
             for model in loaded.site.rooms:
@@ -84,8 +93,7 @@ class Daemon:
             for room_id, opened in self._rooms.items():
                 opened.room.part_health("clock", clock.problem)
                 opened.room.part_health("journal", journals[room_id].fault)
-            problems = (*catalogue.problems, *stock.problems, *stock.pools().problems)
-            await self._serve(shared, doors, screens, problems, first)
+            await self._serve(Site(loaded, shared, doors, screens, designs, first, prepared=early))
 
     async def _open_journals(self, rooms: list[str], stack: AsyncExitStack) -> dict[str, SqliteJournal]:
         journals = {}
@@ -112,68 +120,66 @@ class Daemon:
         # With no session to go on with, the count is put right by the wall clock.
         return RealClock(self.options.speed, anchor, not_before_ms=last if session else 0, fresh=not session)
 
-    async def _serve(
-        self,
-        shared: SiteParts,
-        doors: "Doors",
-        screens: dict[str, PromptScreen],
-        problems: tuple[object, ...],
-        first: tuple[str, ...],
-    ) -> None:
+    async def _serve(self, site: "Site") -> None:
         stopped = asyncio.Event()
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGINT, self._stop, stopped, True)
         loop.add_signal_handler(signal.SIGTERM, self._stop, stopped, False)
-        rooms: dict[str, RoomApi] = {room_id: opened.room for room_id, opened in self._rooms.items()}
-        bookings = self._open_bookings(shared)
-        doors.fit(fit_site(self._rooms, shared, doors, getattr(shared.clock, "problem", None)))
+        watchdog = Watchdog(self.manager, self._rooms, loop.time)
         try:
             async with asyncio.TaskGroup() as group:
-                await self._run_rooms(group)
-                await doors.open(group, rooms, screens, self._health, self._mqtt_health, bookings)
-                group.create_task(bookings.run())
-                for problem in problems:
-                    log.warning("left out", problem=str(problem))
-                if self.options.render:
-                    group.create_task(shared.stock.render_rest(first, self._music_arrived))
-                info = TerminalInfo(doors.address, doors.pin, self._notes(problems))
-                group.create_task(show_rooms(rooms, info, shared.clock, self.console))
+                await self._run_rooms(group, watchdog)
+                await site.doors.open(group, self.rooms, self.health, self.mqtt_health)
+                self.manager.ready(f"{len(self._rooms)} rooms")
+                group.create_task(self._ask_for_turns(site.shared.clock))
                 await self._start_profile()
+                await self._take_second_step(group, site)
                 put_aside_what_stays()
-                group.create_task(keep_house(shared.clock, self._in_session))
+                group.create_task(keep_house(site.shared.clock, self._in_session))
                 await stopped.wait()
+                self.manager.stopping()
                 await self._end_rooms()
                 _leave()
         except* _StopError:
             log.info("stopped", by_person=self._ended_by_person)
         finally:
-            await bookings.close()
+            if self._bookings is not None:
+                await self._bookings.close()
             await self._close()
 
-    def _open_bookings(self, shared: SiteParts) -> Bookings:
-        zone = None if shared.site.timezone is None else ZoneInfo(shared.site.timezone)
-        return Bookings(
-            shared.data / "bookings.sqlite",
-            shared.clock,
-            self._booking_due,
-            missed=self._booking_missed,
-            health=self._bookings_health,
-            zone=zone,
-        )
+    async def _take_second_step(self, group: asyncio.TaskGroup, site: "Site") -> None:
+        """Open the rest. Whoever stops us meanwhile waits for its end: half-opened is not to be closed."""
+        step = await asyncio.to_thread(_second_step, self, site)
+        self._bookings = await step.take(group)
 
-    async def _run_rooms(self, group: asyncio.TaskGroup) -> None:
-        for opened in self._rooms.values():
+    async def _ask_for_turns(self, clock: Clock) -> None:
+        """Wake each room's loop as often as the watchdog wants to hear of it; the loop itself then pings."""
+        every_s = self.manager.ping_every_s
+        if every_s is None:
+            return
+        while True:
+            for opened in self._rooms.values():
+                opened.room.turn_once()
+            await clock.sleep_until(clock.now_ms() + round(every_s * 1000) * clock.speed)
+
+    @property
+    def rooms(self) -> dict[str, RoomApi]:
+        """The rooms, as doors see them."""
+        return {room_id: opened.room for room_id, opened in self._rooms.items()}
+
+    @property
+    def open_rooms(self) -> dict[str, OpenRoom]:
+        """The rooms with their devices."""
+        return self._rooms
+
+    async def _run_rooms(self, group: asyncio.TaskGroup, watchdog: Watchdog) -> None:
+        for room_id, opened in self._rooms.items():
+            opened.room.on_turn = partial(watchdog.turned, room_id)
             for driver in opened.lights.drivers:
                 group.create_task(driver.run(opened.room.light_source))
             await opened.room.recover()
             group.create_task(opened.player.run(opened.on_player))
-            group.create_task(opened.speak())
             group.create_task(opened.room.run())
-
-    def _notes(self, problems: tuple[object, ...]) -> tuple[str, ...]:
-        if not problems:
-            return ()
-        return (f"{len(problems)} files or parts of files were left out; 'stillroom validate' says which",)
 
     def _in_session(self) -> bool:
         return any(opened.room.in_session for opened in self._rooms.values())
@@ -182,30 +188,15 @@ class Daemon:
         self._ended_by_person = by_person
         stopped.set()
 
-    def _health(self) -> tuple[str, ...]:
+    def health(self) -> tuple[str, ...]:
+        """What is not well, one line each."""
         return tuple(line for opened in self._rooms.values() for line in opened.room.faults())
 
-    def _music_arrived(self) -> None:
-        for opened in self._rooms.values():
-            opened.room.music_arrived()
-
-    def _mqtt_health(self, room: str, message: str | None) -> None:
+    def mqtt_health(self, room: str, message: str | None) -> None:
+        """Take the MQTT door's word on its link."""
         opened = self._rooms.get(room)
         if opened is not None:
             opened.room.part_health("mqtt", message)
-
-    def _booking_due(self, booking: Booking) -> None:
-        opened = self._rooms.get(booking.room)
-        if opened is not None:
-            log.info("room prepared for a booking", room=booking.room, profile=booking.profile)
-            opened.room.prepare()
-
-    def _bookings_health(self, message: str | None) -> None:
-        for opened in self._rooms.values():
-            opened.room.part_health("bookings", message)
-
-    def _booking_missed(self, booking: Booking) -> None:
-        log.warning("booking missed", room=booking.room, profile=booking.profile, at=booking.at.isoformat())
 
     async def _start_profile(self) -> None:
         if self.options.profile is None:
@@ -214,7 +205,8 @@ class Daemon:
         if room.snapshot().session is not None:
             log.info("the session that was running goes on", room=room.room_id)
             return
-        request = StartRequest(id=uuid4(), command="start", profile=self.options.profile)
+        name, speed = self.options.profile, self.options.rehearsal_speed
+        request = StartRequest(id=uuid4(), command="start", profile=name, rehearsal_speed=speed)
         reply = await room.submit(request, "operator:command-line")
         if reply.refused is not None:
             raise UserError(reply.refused.message)
@@ -237,6 +229,31 @@ class Daemon:
                 await driver.close()
             for process in opened.lights.simulated:
                 process.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What the first step opened, for the second."""
+
+    loaded: LoadedSite
+    shared: SiteParts
+    doors: Doors
+    screens: dict[str, PromptScreen]
+    designs: "Late[Designs]"
+    first: tuple[str, ...]
+    prepared: bool
+
+
+def _open_designs(loaded: LoadedSite, data: Path) -> "Designs":
+    from controller.daemon.designs import open_designs  # noqa: PLC0415 - no start waits for it
+
+    return open_designs(loaded, data)
+
+
+def _second_step(daemon: Daemon, site: Site) -> "SecondStep":
+    from controller.daemon.second_step import SecondStep  # noqa: PLC0415 - read in by a thread
+
+    return SecondStep(daemon, site)
 
 
 class _StopError(Exception):

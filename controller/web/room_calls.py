@@ -3,9 +3,7 @@
 A refused command answers with the same reply as an accepted one; only the status differs.
 """
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import JSONResponse, Response
@@ -14,14 +12,14 @@ from pydantic import Field, TypeAdapter
 from controller.api import RoomApi
 from controller.core.commands import SessionSheet
 from controller.core.snapshot import Ribbon
-from controller.errors import RefusedError, StillroomError
+from controller.errors import RefusedError
 from controller.web.access import Grant, Power
 from controller.web.context import WebContext
 from controller.web.live import SNAPSHOTS
-from controller.wire import CommandRequest, Refusal, Reply, WireModel, parse_command
+from controller.web.replies import carry_out, refusal, reply_response
+from controller.wire import Refusal, Reply, WireModel, parse_command
 
 _RIBBONS: Final = TypeAdapter(Ribbon)
-_STATUS: Final[Mapping[str, int]] = {"invalid": 422, "too_large": 413, "forbidden": 403}
 
 
 class RoomLine(WireModel):
@@ -49,34 +47,6 @@ class SheetBody(WireModel):
     def sheet(self) -> SessionSheet:
         """The sheet without the free text."""
         return SessionSheet(**self.model_dump(exclude={"intention"}))
-
-
-def reply_response(reply: Reply) -> Response:
-    """Return a reply with the status that fits it: 200, or 409, 413, 422 with the reason."""
-    status = 200 if reply.refused is None else _STATUS.get(reply.refused.code, 409)
-    return Response(reply.model_dump_json(), status, media_type="application/json")
-
-
-def refusal(error: RefusedError, command_id: object = None) -> Reply:
-    """Return the reply to a message that never became a command."""
-    return Reply(id=_uuid_or_none(command_id), ok=False, refused=Refusal.of(error))
-
-
-async def carry_out(room: RoomApi, command: CommandRequest, by: str) -> Reply:
-    """Submit a command; what the room raises becomes a refusal, so that a tablet always has an answer."""
-    try:
-        return await room.submit(command, by)
-    except RefusedError as error:
-        return refusal(error, str(command.id))
-    except StillroomError as error:
-        return refusal(RefusedError("failed", str(error)), str(command.id))
-
-
-def _uuid_or_none(found: object) -> UUID | None:
-    try:
-        return UUID(found) if isinstance(found, str) else None
-    except ValueError:
-        return None
 
 
 def _line(room: RoomApi) -> RoomLine:

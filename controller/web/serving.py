@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from controller.errors import PortInUseError, UserError
 
@@ -65,7 +65,7 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 async def serve(
-    app: FastAPI,
+    app: ASGIApp,
     host: str,
     port: int,
     *,

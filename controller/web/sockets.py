@@ -16,7 +16,7 @@ from controller.errors import RefusedError
 from controller.web.access import Grant, Power
 from controller.web.context import WebContext
 from controller.web.live import Feed, LiveRoom, encode
-from controller.web.room_calls import carry_out, refusal
+from controller.web.replies import carry_out, refusal
 from controller.web.screens import PromptScreen
 from controller.wire import MAX_MESSAGE_BYTES, CommandRequest, PromptAckRequest, parse_command
 

@@ -28,6 +28,8 @@ START_S: Final = 8.0
 """What a start may take on a slow machine, device included."""
 FIRST_BACKOFF_S: Final = 0.1
 LAST_BACKOFF_S: Final = 5.0
+SERVICE_BACKOFF_S: Final = 0.25
+"""How often a player that is a service of its own is looked for: it comes back by itself."""
 WELL_AFTER_S: Final = 10.0
 STOP_S: Final = 8.0
 FRUGAL: Final = {
@@ -65,6 +67,8 @@ class PlayerConfig:
     speed: float = 1.0
     log: Path | None = None
     environment: dict[str, str] = field(default_factory=dict)
+    service: bool = False
+    """A service manager keeps the process: it is found, never started by us, and outlives an orderly stop."""
 
     def arguments(self, programme_db: float) -> list[str]:
         """Return the process's command line."""
@@ -100,6 +104,7 @@ class PlayerProcess:
         self._wishes = Wishes()
         self._writer: asyncio.StreamWriter | None = None
         self._pid: int | None = None
+        self._last_pid: int | None = None
         self._children: set[int] = set()
         self._unwell: str | None = None
         self._closing = False
@@ -123,7 +128,7 @@ class PlayerProcess:
 
     async def run(self, listener: Callable[[PlayerEvent], None]) -> None:
         """Start or find the player process, keep it alive, deliver its events, until cancelled."""
-        backoff_s = FIRST_BACKOFF_S
+        backoff_s, longest_s = FIRST_BACKOFF_S, SERVICE_BACKOFF_S if self._config.service else LAST_BACKOFF_S
         while True:
             begun_s = _now_s()
             try:
@@ -142,12 +147,12 @@ class PlayerProcess:
             if _now_s() - begun_s > WELL_AFTER_S:
                 backoff_s = FIRST_BACKOFF_S
             await _pause(backoff_s)
-            backoff_s = min(backoff_s * 2, LAST_BACKOFF_S)
+            backoff_s = min(backoff_s * 2, longest_s)
 
     async def close(self, *, stop_player: bool) -> None:
-        """Let go of the link; with ``stop_player`` fade out and end the process."""
+        """Let go of the link; with ``stop_player`` fade out and end the process, unless it is a service."""
         self._closing = True
-        if stop_player and self._writer is not None and self._pid is not None:
+        if stop_player and not self._config.service and self._writer is not None and self._pid is not None:
             self._writer.write(encode(StopPlayer()))
             with contextlib.suppress(OSError):
                 await self._writer.drain()
@@ -166,9 +171,14 @@ class PlayerProcess:
             DriverError: it did not start in time.
         """
         link = await self._connect()
+        if link is None and self._config.service:
+            raise DriverError("player", "connect", "its service does not run", may_retry=True)
         started = link is None
         reader, writer = link or await self._start_and_connect()
         self._pid = _peer_pid(writer)
+        # A service may have been started anew behind our back.
+        started = started or self._last_pid not in (None, self._pid)
+        self._last_pid = self._pid
         # The newest wishes go first: nothing has been heard of a new process, so levels may stand at once.
         for command in self._wishes.to_bring_back(_now_s()) if started else self._wishes.unsent(_now_s()):
             writer.write(encode(command))

@@ -26,6 +26,7 @@ from hardware.sim.bridge_page import PAGE
 from hardware.sim.clock import monotonic_ms, pause
 from hardware.sim.http import Reply, Request, json_reply, serve_connection
 from hardware.sim.lamp import MODELS
+from hardware.systemd_notify import ServiceManager
 
 NEVER_MS = 3_600_000.0
 
@@ -105,6 +106,7 @@ async def serve(
         PortInUseError: another program has the port.
     """
     server = BridgeServer(bridge)
+    manager = ServiceManager.from_environment()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await serve_connection(reader, writer, server.answer)
@@ -116,8 +118,28 @@ async def serve(
             raise PortInUseError(f"port {port} on {host} is in use by another program") from fault
         raise UserError(f"cannot listen on {host}:{port}: {fault.strerror}") from fault
     async with listener:
-        ready(int(listener.sockets[0].getsockname()[1]))
-        await listener.serve_forever()
+        at = listener.sockets[0].getsockname()
+        ready(int(at[1]))
+        manager.ready()
+        try:
+            async with asyncio.TaskGroup() as group:
+                if tls is None and manager.ping_every_s is not None:
+                    group.create_task(_vouch(manager, at[0], at[1], manager.ping_every_s))
+                await listener.serve_forever()
+        finally:
+            manager.stopping()
+
+
+async def _vouch(manager: ServiceManager, host: str, port: int, every_s: float) -> None:
+    """Ask ourselves what anybody may ask, and tell the service manager each time that it was answered."""
+    while True:
+        with contextlib.suppress(OSError):
+            reader, writer = await asyncio.open_connection(host, port)
+            writer.write(b"GET /api/config HTTP/1.1\r\nHost: bridge\r\nConnection: close\r\n\r\n")
+            if await reader.readline():
+                manager.ping()
+            writer.close()
+        await pause(every_s * 1000)
 
 
 def tls_context(cert: Path | None, key: Path | None, bridge_id: str) -> ssl.SSLContext:

@@ -14,7 +14,7 @@ from web_fake_room import FakeRoom
 from web_serving import PIN
 
 from controller.certificates import certificate_files, make_certificate
-from controller.cli import app as cli
+from controller.cli.application import app as cli
 from controller.clock import RealClock
 from controller.errors import UserError
 from controller.web.access import Access
