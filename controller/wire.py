@@ -28,7 +28,7 @@ Name: TypeAlias = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[
 class WireModel(BaseModel):
     """Frozen, and extras forbidden."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
 class _Base(WireModel):
