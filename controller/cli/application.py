@@ -35,6 +35,7 @@ app.command("run")(run.run)
 app.command("rehearse")(rehearse.rehearse)
 app.command("preview")(papers.preview)
 app.command("report")(report.report)
+app.command("patterns")(report.patterns)
 app.command("simulate-bridge", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(
     lights.simulate_bridge
 )

@@ -1,7 +1,9 @@
 """``stillroom report``: what a session was, as a paper for people or a table for research."""
 
+import json
 import os
 import sys
+from dataclasses import asdict
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Annotated
@@ -84,3 +86,34 @@ def _zone(site: Path | None) -> tzinfo | None:
 
     name = None if site is None else load_site(site).site.timezone
     return None if name is None else ZoneInfo(name)
+
+
+def patterns(
+    data: Annotated[Path | None, typer.Option("--data", help="Folder of the journals.")] = None,
+    room: Annotated[str | None, typer.Option(help="Which room; every room's without.")] = None,
+    weeks: Annotated[int | None, typer.Option(min=1, help="Only the last so many weeks.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write .html, .pdf or .json.")] = None,
+    site: Annotated[Path | None, typer.Option(help="Site file, for the time zone.")] = None,
+) -> None:
+    """Lay sessions side by side: rooms, weeks, tracks that are skipped, where lights are turned down."""
+    from controller.clock import RealClock  # noqa: PLC0415 - as reports are seldom made
+    from controller.reports.book import books_in  # noqa: PLC0415
+    from controller.reports.desk import ReportDesk  # noqa: PLC0415
+    from controller.reports.papers import patterns_html, pdf_of  # noqa: PLC0415
+
+    desk = ReportDesk(books_in(data or default_data_dir(), room), zone=_zone(site))
+    since_ms = 0 if weeks is None else RealClock().now_ms() - weeks * 7 * 86_400_000
+    found = desk.patterns(since_ms)
+    plain = (json.dumps(asdict(found), ensure_ascii=False, indent=1) + "\n").encode()
+    if output is None:
+        typer.echo(plain.decode(), nl=False)
+        return
+    match output.suffix.lower():
+        case ".json":
+            _write(output, plain)
+        case ".html":
+            _write(output, patterns_html(found).encode())
+        case ".pdf":
+            _write(output, pdf_of(patterns_html(found)))
+        case _:
+            raise UserError(f"{output}: expected a file name that ends in .html, .pdf or .json")

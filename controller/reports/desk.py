@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Final, Protocol
 
-from controller.core.records import FaultCleared, FaultRaised, Record
+from controller.core.records import FaultCleared, FaultRaised, Record, SessionStarted
 from controller.errors import UserError
 from controller.ports import SessionSummary, StoredNote
 from controller.reports.account import Account
 from controller.reports.drawing import account_svg
 from controller.reports.papers import pdf_of, setting_html, timeline_html
+from controller.reports.patterns import Lived, Patterns, patterns_of
 from controller.reports.room_card import RoomCard
 from controller.reports.tables import csv_of, json_of, parquet_of, rows_of
 from controller.reports.working_out import account_of
@@ -85,6 +86,21 @@ class ReportDesk:
         outside = self.books[room].records(OUTSIDE)
         standing = [record for record in outside if isinstance(record.body, FaultRaised | FaultCleared)]
         return account_of(room, records, (r for r in standing if r.at_ms <= records[0].at_ms))
+
+    def patterns(self, since_ms: int = 0) -> Patterns:
+        """Return every room's sessions side by side, of those that began since a time (Unix ms).
+
+        Raises:
+            JournalError: a journal cannot be read.
+        """
+        lived = []
+        for room, book in self.books.items():
+            for line in book.sessions():
+                records = book.records(line.session_id) if line.started_at_ms >= since_ms else ()
+                # What was damaged has lost its start: it cannot be told.
+                if any(isinstance(record.body, SessionStarted) for record in records[:1]):
+                    lived.append(Lived(account_of(room, records), records))
+        return patterns_of(lived, self.zone)
 
     def report(self, room: str, session: str, wanted: Wanted) -> Report:
         """Return a session's report.

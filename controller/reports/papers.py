@@ -16,6 +16,7 @@ from controller.core.units import MS_PER_MIN
 from controller.errors import UserError
 from controller.reports.account import Account, PromptGiven, Span
 from controller.reports.drawing import account_svg
+from controller.reports.patterns import Patterns
 from controller.reports.room_card import RoomCard
 from controller.reports.setting import setting_items
 from profiles.prompts import ENGLISH, fill
@@ -33,6 +34,11 @@ def timeline_html(
 def setting_html(account: Account, card: RoomCard, zone: tzinfo | None = None) -> str:
     """Return the setting report."""
     return _page("setting.html", account, zone, items=setting_items(account, card))
+
+
+def patterns_html(found: Patterns) -> str:
+    """Return sessions side by side as a page."""
+    return _templates().get_template("patterns.html").render(found=found, css=_style())
 
 
 def pdf_of(html: str) -> bytes:
@@ -60,6 +66,10 @@ def _templates() -> Environment:
     )
 
 
+def _style() -> Markup:
+    return Markup((TEMPLATES / "paper.css").read_text(encoding="utf-8"))  # noqa: S704 - our own file
+
+
 def _page(template: str, account: Account, zone: tzinfo | None, **more: object) -> str:
     start = datetime.fromtimestamp(account.span.start_ms / 1000, UTC).astimezone(zone)
     end = datetime.fromtimestamp(account.span.end_ms / 1000, UTC).astimezone(zone)
@@ -76,7 +86,7 @@ def _page(template: str, account: Account, zone: tzinfo | None, **more: object) 
         .get_template(template)
         .render(
             account=account,
-            css=Markup((TEMPLATES / "paper.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
+            css=_style(),
             drawing=Markup(account_svg(account)),  # noqa: S704 - escaped where it is made
             day=f"{start:%Y-%m-%d}",
             start=f"{start:%H:%M}",
