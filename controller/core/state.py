@@ -225,16 +225,29 @@ def zone_authority(state: RoomState, zone: ZoneId, at_ms: int) -> Authority:
     return found
 
 
+MOST_LOOKED_UP = 128
+"""Instants a curve remembers: enough for one planning, little enough to forget."""
+
+
 @dataclass(frozen=True, slots=True)
 class ZoneCurve:
-    """A zone's light over room time, as this state plans it (``controller.core.curves.Curve``)."""
+    """A zone's light over room time, as this state plans it (``controller.core.curves.Curve``).
+
+    Planning one lamp asks some forty times for about ten instants, and a zone's lamps ask for the same ones.
+    """
 
     state: RoomState
     zone: ZoneId
+    _looked_up: dict[int, Look] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def look_at(self, at_ms: int) -> Look:
         """The look the zone should have at ``at_ms``."""
-        return zone_look(self.state, self.zone, at_ms)
+        look = self._looked_up.get(at_ms)
+        if look is None:
+            if len(self._looked_up) >= MOST_LOOKED_UP:
+                self._looked_up.clear()
+            look = self._looked_up[at_ms] = zone_look(self.state, self.zone, at_ms)
+        return look
 
     def knots(self, from_ms: int, until_ms: int) -> tuple[int, ...]:
         """Corner instants strictly between the two, rising."""
