@@ -78,4 +78,6 @@ def test_skips_and_turned_lights_are_counted_over_sessions() -> None:
 
 def test_no_session_is_no_pattern() -> None:
     found = patterns_of([])
-    assert not (found.rooms or found.tracks or found.light)
+    assert found.rooms == ()
+    assert found.tracks == ()
+    assert found.light == ()
