@@ -118,6 +118,10 @@ class OneScore:
         del hour
         return text
 
+    def music_ms(self, pool: str) -> int | None:
+        del pool
+        return None
+
     def prompt_audio(self, prompt: str) -> str | None:
         return self.one.prompts.get(prompt) and None
 

@@ -3,15 +3,19 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, TypeAlias
 from uuid import UUID
 
 from controller.core.refusal import Refused
-from controller.core.state import RoomState
+from controller.core.score import PoolId
+from controller.core.state import RoomState, SessionState
 from controller.errors import RefusedError
 from controller.wire import PlannedPhase, Preview, Refusal, Reply
 
 REMEMBERED: Final = 512
+
+MusicOf: TypeAlias = Callable[[PoolId], int | None]
+"""How much music a pool holds, ms; None where it may come round for ever (our own generated pieces)."""
 
 
 class Answers:
@@ -48,8 +52,11 @@ def refusal(command_id: UUID, refused: Refused | RefusedError, revision: int) ->
     return Reply(id=command_id, ok=False, refused=Refusal.of(refused), revision=revision)
 
 
-def preview(state: RoomState, now_ms: int) -> Preview | None:
-    """Return how a session would go on from ``state``, None without a session."""
+def preview(state: RoomState, now_ms: int, music_ms: MusicOf) -> Preview | None:
+    """Return how a session would go on from ``state``, None without a session.
+
+    ``music_ms`` says how much music a pool holds.
+    """
     session = state.session
     if session is None:
         return None
@@ -62,5 +69,29 @@ def preview(state: RoomState, now_ms: int) -> Preview | None:
     )
     ended = session.status == "ended"
     return Preview(
-        planned_end_ms=now_ms if ended else session.room_ms(session.due_end_ms()) + stood, phases=phases
+        planned_end_ms=now_ms if ended else session.room_ms(session.due_end_ms()) + stood,
+        phases=phases,
+        music_coverage_ms=None if ended else music_coverage_ms(session, now_ms, music_ms),
     )
+
+
+def music_coverage_ms(session: SessionState, now_ms: int, music_ms: MusicOf) -> int:
+    """Return for how much of what is planned from now on no piece has to come round again.
+
+    It is careful: what was heard already is not taken off the pools, planned silences are counted as music.
+    A pool that the client excluded holds nothing; a phase of silence needs nothing.
+    """
+    now, timeline = session.session_ms(now_ms), session.timeline
+    needed: dict[PoolId, int] = {}
+    for index in range(session.entered_slot, len(timeline.slots)):
+        slot, pool = timeline.slots[index], timeline.phase_of(index).music.pool
+        if pool is None:
+            continue
+        begins = max(slot.start_ms, now)
+        holds = 0 if pool in session.sheet.excluded_pools else music_ms(pool)
+        left = None if holds is None else max(holds - needed.get(pool, 0), 0)
+        length = max(slot.end_ms - begins, 0)
+        if left is not None and left < length:
+            return begins + left - now
+        needed[pool] = needed.get(pool, 0) + length
+    return max(timeline.end_ms - now, 0)

@@ -153,7 +153,7 @@ class Room:
             ).state
         except (Refused, RefusedError) as refused:
             return refusal(request.id, refused, self._news.revision)
-        planned = preview(after, self._clock.now_ms())
+        planned = preview(after, self._clock.now_ms(), self._parts.library.music_ms)
         return Reply(id=request.id, ok=True, revision=self._news.revision, preview=planned)
 
     def watch(self, listener: Listener) -> Callable[[], None]:

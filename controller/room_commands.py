@@ -33,6 +33,10 @@ class RoomLibrary(Protocol):
         """Fill in what a prompt's words leave open (the part of the day)."""
         ...
 
+    def music_ms(self, pool: str) -> int | None:
+        """How much music a pool holds, ms; None where it may come round for ever, 0 where there is none."""
+        ...
+
     def prompt_audio(self, prompt: str) -> str | None:
         """Path of a prompt's recording, or None."""
         ...

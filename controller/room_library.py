@@ -60,6 +60,14 @@ class SiteRoomLibrary:
         """Return a prompt's words with the part of the day put in."""
         return self.catalogue.spoken(text, hour, self.language)
 
+    def music_ms(self, pool: str) -> int | None:
+        """Return how much music a pool holds, ms; None where our own pieces come round for ever."""
+        loaded = self.current_pools().get(pool)
+        if loaded is None:
+            return 0
+        generated = loaded.tracks and all(track.generated for track in loaded.tracks)
+        return None if generated else loaded.sounding_ms
+
     def prompt_audio(self, prompt: str) -> str | None:
         """Return the path of a prompt's own recording, or None."""
         path = self.catalogue.recordings.get(prompt)

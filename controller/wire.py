@@ -307,7 +307,9 @@ class Preview(WireModel):
 
     planned_end_ms: int
     phases: tuple[PlannedPhase, ...]
-    music_coverage_ms: int | None = None
+    music_coverage_ms: int | None = Field(
+        default=None, description="for how much of what is planned from now on no piece comes round again"
+    )
 
 
 class Refused(Protocol):

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,30 @@ class Cable:
     def mend(self) -> None:
         self._whole = True
         self._flowing.set()
+
+    async def pause_clock(self, page: Any) -> None:
+        """From here a page's time passes only when a test says so, however slow the machine is."""
+        from playwright.async_api import Error
+
+        for _ in range(20):
+            with suppress(Error):  # the machine took longer than that, and the moment has passed
+                await page.clock.pause_at((await page.evaluate("Date.now()") + 500) / 1000)
+                return
+        raise AssertionError("the page's clock cannot be paused")
+
+    async def mend_for(self, page: Any) -> None:
+        """Mend it, and let a page's paused clock run in small steps until the page is back.
+
+        Its longest wait between two tries, this early, is 2.4 s: less than what a command may wait.
+        """
+        self.mend()
+        for _ in range(45):
+            await page.clock.run_for(60)
+            for _ in range(30):
+                if await page.get_attribute("body", "data-link") == "live":
+                    return
+                await asyncio.sleep(0.01)
+        raise AssertionError("the page did not come back")
 
     @asynccontextmanager
     async def laid(self) -> AsyncIterator["Cable"]:

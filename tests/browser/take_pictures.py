@@ -89,7 +89,7 @@ def place_music(folder: Path) -> None:
             tone = 0.05 * np.sin(2 * np.pi * (110.0 + 20 * number) * seconds)
             path = place / f"{pool}-{number}.flac"
             sf.write(path, np.stack([tone, tone], axis=1), 16_000)
-            tags = mutagen.flac.FLAC(path)
+            tags = mutagen.flac.FLAC(path)  # type: ignore[no-untyped-call]
             tags["title"], tags["artist"] = title, "Stillroom"
             tags.save()
         text = f"pool: {pool}\ntitle: {pool.capitalize()}\nmood: {pool}\nfiles: ['*.flac']\n"
@@ -188,13 +188,13 @@ async def amid_the_session(studio: Studio) -> None:
     await studio.take(
         "report", f"/rooms/garden/sessions/{SESSION}", lambda page: page.wait_for_selector("#records tr")
     )
-    await studio.rig.command("prompt", prompt="feet")
-    await studio.take(
-        "display",
-        "/rooms/garden/display",
-        lambda page: page.wait_for_selector("#prompt.shown"),
-        role="display",
-    )
+
+    async def prompted(page: Page) -> None:
+        await page.wait_for_timeout(1_500)  # a display is not sent what was said before it was there
+        await studio.rig.command("prompt", prompt="feet")
+        await page.wait_for_selector("#prompt.shown")
+
+    await studio.take("display", "/rooms/garden/display", prompted, role="display")
     for command, fields in (
         ("scene", {"scene": "path"}),
         ("volume_trim", {"db": -2}),

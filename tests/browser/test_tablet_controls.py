@@ -142,6 +142,18 @@ async def test_a_resting_finger_is_shown_what_it_would_do_and_lifting_does_it(be
         assert await page.inner_text(f"[data-key={key}] .label") == name
 
 
+async def test_the_drawing_says_where_the_music_comes_round_again(bench: Bench) -> None:
+    page = await bench.tablet()
+    await rest(page, "plus")
+    await page.wait_for_selector(".ghost.end", state="attached")
+    assert await page.query_selector(".ghost.round") is None
+    await page.hover("[data-key=dimmer]")
+    await page.mouse.up()
+    bench.room.music_short_ms = 60 * 60_000
+    await rest(page, "plus")
+    await page.wait_for_selector(".ghost.round", state="attached")
+
+
 async def test_sliding_away_withdraws_and_changes_nothing(bench: Bench) -> None:
     page = await bench.tablet()
     before = list(bench.room.minutes)

@@ -53,6 +53,13 @@ async def pin_of(rig: Rig) -> str:
     raise AssertionError("the daemon showed no PIN")
 
 
+LONGER = (
+    ("minutes: 2,", "minutes: 30,"),  # no phase ends by itself while its controls are tried
+    ("level_dba: 42}}", "level_dba: 42},\n     cues: [{prompt: water, at_minute: 50}]}"),
+)
+"""What this session has more of than the rig's."""
+
+
 class Witness:
     """What the journal has of the session, and what an eye in the room sees of the lamps."""
 
@@ -232,6 +239,34 @@ async def panels(page: Any, found: Witness) -> None:
         await page.wait_for_selector(f"[data-release={override}]", state="hidden")  # given back
 
 
+async def cards_and_volume(page: Any, found: Witness, rig: Rig) -> None:
+    await rig.command("prompt", prompt="water", audience="therapist")
+    await page.click("#cards button")
+    await found.expect("prompt_acknowledged")
+    await page.wait_for_selector("#cards button", state="detached")
+    await page.click("#cue button")  # the card that this profile has for later
+    await found.expect("prompt_deferred")
+    had = await found.count("volume_set")
+    await page.click("[data-key=music]")
+    box = await page.locator("#volume still-slider").bounding_box()
+    y = box["y"] + box["height"] / 2
+    await page.mouse.move(box["x"] + box["width"] * 0.6, y)
+    await page.mouse.down()
+    await page.mouse.move(box["x"] + box["width"] * 0.4, y, steps=4)
+    await page.mouse.up()
+    await found.expect("volume_set", had)
+    await page.click("[data-key=lights]")
+    await found.stand_still(BEDSIDE)
+    before = await found.lamps()
+    await applied(page, "[data-preset=welcome]")
+    await found.see(BEDSIDE, before, lambda was, now: now["percent"] > was["percent"] + 3, "a preset")
+    await page.click("[data-preset=welcome]")
+    await found.expect("scene_released", 2)
+    await page.click("[data-key=lights]")
+    await page.click("[data-release=music]")
+    await page.wait_for_selector("[data-release=music]", state="hidden")
+
+
 async def plan_and_end(page: Any, found: Witness) -> None:
     end = (await found.room())["session"]["planned_end_ms"]
     await page.hover("[data-key=plus]")
@@ -258,6 +293,13 @@ async def plan_and_end(page: Any, found: Witness) -> None:
 
 
 async def test_every_control_reaches_the_lamp_and_the_journal(rig: Rig, page: Any) -> None:
+    rig.write_site()
+    plan = rig.folder / "tiny.yaml"
+    text = plan.read_text(encoding="utf-8")
+    for short, long in LONGER:
+        assert short in text
+        text = text.replace(short, long)
+    plan.write_text(text, encoding="utf-8")
     await rig.start(profile=None)
     await start_session(rig, page)
     async with witness(rig) as found:
@@ -266,6 +308,7 @@ async def test_every_control_reaches_the_lamp_and_the_journal(rig: Rig, page: An
         await sound_and_time(page, found)
         await scenes(page, found)
         await panels(page, found)
+        await cards_and_volume(page, found, rig)
         await plan_and_end(page, found)
 
 

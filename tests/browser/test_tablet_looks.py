@@ -35,14 +35,14 @@ MEASURE = """async (data) => {
   let [sum, bluer] = [0, -255];
   for (let i = 0; i < rgba.length; i += 4) {
     sum += 0.2126 * linear(rgba[i]) + 0.7152 * linear(rgba[i + 1]) + 0.0722 * linear(rgba[i + 2]);
-    bluer = Math.max(bluer, rgba[i + 2] - rgba[i]);
+    bluer = Math.max(bluer, rgba[i + 2] - rgba[i], rgba[i + 2] - 160);  // nor anything near white
   }
   return [sum / (rgba.length / 4), bluer];
 }"""
 
 
 async def luminance_and_blue(page: Any, png: bytes) -> tuple[float, int]:
-    """Mean relative luminance of a picture, and how far blue exceeds red anywhere (levels)."""
+    """Mean relative luminance of a picture, and how far blue exceeds red, or what amber has of it."""
     blank = await page.context.new_page()
     mean, bluer = await blank.evaluate(MEASURE, b64encode(png).decode())
     await blank.close()

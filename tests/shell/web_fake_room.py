@@ -48,7 +48,7 @@ class FakeRoom(FakeRoomState):
             phases=tuple(
                 wire.PlannedPhase(phase=p.phase, start_ms=p.start_ms, length_ms=p.length_ms) for p in phases
             ),
-            music_coverage_ms=None,
+            music_coverage_ms=sum(minutes) * MIN - self.session_ms() - self.music_short_ms,
         )
         return wire.Reply(id=request.id, ok=True, revision=self._revision, preview=preview)
 

@@ -50,6 +50,8 @@ class FakeRoomState:
         self.faults: list[FaultView] = []
         self.held_at_ms: int | None = None
         self.anchors: list[str] = []
+        self.music_short_ms = 0
+        """By how much the music falls short of the session, as a dry run tells it."""
         self.known_anchors = ["dose"]
         self.eyeshades = self.headphones = False
         self.prompts_sent: list[str] = []

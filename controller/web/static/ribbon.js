@@ -182,7 +182,8 @@ export class StillRibbon extends HTMLElement {
   #axis(svg, x, y) {
     const length = this.#plan.length_ms;
     const every = length > 3 * HOUR_MS ? HOUR_MS : HOUR_MS / 4;
-    for (let ms = every; ms < length - (every === HOUR_MS ? 1.2 : 0.4) * every; ms += every) {
+    const spare = this.#session ? 60 / Math.abs(x(1) - x(0)) : every / 3; // the end's time wants its own place
+    for (let ms = every; ms < length - spare; ms += every) {
       const text = every === HOUR_MS ? t("{n} h", { n: ms / HOUR_MS }) : t("{n} min", { n: ms / 60000 });
       svg.append(draw("text", { class: "hour", x: x(ms), y, "text-anchor": "middle" }, text));
     }
@@ -212,6 +213,11 @@ export class StillRibbon extends HTMLElement {
       if (at > from) svg.append(draw("path", { class: "ghost", d: `M${x(at).toFixed(1)},${top} V${bottom}` }));
     }
     const [tip, away] = [x(end), x(end) > x(0) ? 1 : -1];
+    const covered = from + (this.#ghost.music_coverage_ms ?? Infinity);
+    if (covered < end) {
+      // From here on pieces come round again: the music's row is dotted.
+      svg.append(draw("path", { class: "ghost round", d: `M${x(covered).toFixed(1)},${bottom - 1} H${x(end).toFixed(1)}` }));
+    }
     svg.append(draw("path", { class: "ghost end", d: `M${tip.toFixed(1)},${top} V${bottom}` }));
     if (this.#ghost.open) {
       // A hold has no new end: it moves on for as long as the session is held.
