@@ -19,7 +19,7 @@ from profiles.models import ProfileModel
 from profiles.presets import PresetModel, PresetsFile
 from profiles.prompts import ENGLISH, PromptModel, PromptsFile, fill
 from profiles.references import Known
-from profiles.site import RoomModel, SiteModel
+from profiles.site import BridgeModel, RoomModel, SiteModel
 from profiles.validation import LIBRARY, prompts_in, yaml_files
 from profiles.yaml_source import Document, checked, nearest, read_document
 
@@ -108,7 +108,24 @@ def load_site(path: Path, *, drivers: Collection[str] | None = None) -> LoadedSi
     site, problems = _usable(document, SITE, SiteModel, Known(drivers=drivers))
     if site is None:
         raise InvalidFilesError(problems)
-    return LoadedSite(site, path)
+    return LoadedSite(_with_files_beside(site, path.parent), path)
+
+
+def _with_files_beside(site: SiteModel, folder: Path) -> SiteModel:
+    """Bridges' options that name a file (``…_file``) count from the site file, as every file it names."""
+
+    def placed(bridge: BridgeModel) -> BridgeModel:
+        files = {
+            name: str(folder / value)
+            for name, value in bridge.options.items()
+            if name.endswith("_file") and isinstance(value, str) and value
+        }
+        return bridge.model_copy(update={"options": {**bridge.options, **files}}) if files else bridge
+
+    def with_bridges(room: RoomModel) -> RoomModel:
+        return room.model_copy(update={"bridges": tuple(placed(bridge) for bridge in room.bridges)})
+
+    return site.model_copy(update={"rooms": tuple(with_bridges(room) for room in site.rooms)})
 
 
 def load_catalogue(

@@ -409,6 +409,23 @@ def test_unknown_names_come_with_the_nearest() -> None:
         site.room("gardn")
 
 
+def test_a_file_that_a_bridges_option_names_lies_beside_the_site_file(tmp_path: Path) -> None:
+    def options(file: str) -> dict[str, object]:
+        path = tmp_path / "stillroom.yaml"
+        path.write_text(
+            "site: s\nrooms:\n  - id: garden\n    bridges:\n"
+            f"      - {{id: lamps, driver: mqtt, options: {{password_file: {file}, username: room}}}}\n"
+            "    zones: [{id: path}]\n    fixtures: [{id: f, bridge: lamps, address: f, zone: path}]\n"
+        )
+        return dict(load_site(path).site.rooms[0].bridges[0].options)
+
+    assert options("lamps.password") == {
+        "password_file": str(tmp_path / "lamps.password"),
+        "username": "room",
+    }
+    assert options("/etc/lamps.password")["password_file"] == "/etc/lamps.password"
+
+
 def test_a_site_that_cannot_be_used_raises_with_every_problem(tmp_path: Path) -> None:
     path = write(tmp_path, "s.yaml", "site: s\nrooms: [{id: r, zones: [], colour: red}]\n")
     with pytest.raises(InvalidFilesError) as caught:
