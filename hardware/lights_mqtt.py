@@ -6,7 +6,7 @@ an outage, or take a level on the way of its own transition for a hand on the la
 
 import asyncio
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import partial
@@ -121,12 +121,12 @@ class MqttLights:
 
     # ------------------------------------------------------------ the lanes' sender
 
-    async def send(self, batch: Batch) -> None:
-        """Publish one lamp's messages and wait until it says that it has them."""
+    def send(self, batch: Batch) -> Coroutine[None, None, None]:
+        """Publish one lamp's messages; await until it says that it has them."""
         command = batch.commands[0]
         known = self._lamps[command.fixture]
         first, rest = split(command.transition, self._look_now(known), speed=self._clock.speed)
-        await self._send_part(command.fixture, first, rest)
+        return self._send_part(command.fixture, first, rest)
 
     async def probe(self) -> Sequence[LampReport]:
         """Return what the lamps last said, if the broker and Zigbee2MQTT are there."""
@@ -170,14 +170,16 @@ class MqttLights:
 
     # ------------------------------------------------------------ sending
 
-    async def _send_part(self, fixture: FixtureId, part: Transition, rest: Transition | None) -> None:
+    def _send_part(
+        self, fixture: FixtureId, part: Transition, rest: Transition | None
+    ) -> Coroutine[None, None, None]:
         known = self._lamps[fixture]
         lamp = known.lamp
         if lamp is None:
             message = self._absence(self._configs[fixture].address)
-            raise self._fault(fixture, message, Scope.LAMP, may_retry=False)
+            return _fail(self._fault(fixture, message, Scope.LAMP, may_retry=False))
         if not self._link.up:
-            raise self._fault(f"set {fixture}", "the broker is away", Scope.AWAY)
+            return _fail(self._fault(f"set {fixture}", "the broker is away", Scope.AWAY))
         start = self._look_now(known)
         known.answered.clear()
         known.unconfirmed = frames(part, lamp, speed=self._clock.speed)
@@ -185,9 +187,12 @@ class MqttLights:
             # QoS 0 and never repeated: what could not go out now is asked for anew.
             self._link.publish(lamp.command_topic, json.dumps(frame).encode(), repeat=False)
         known.start, known.sent, known.rest, known.sent_ms = start, part, rest, self._real_ms()
+        limit_ms = self._clock.now_ms() + CONFIRM_MS * self._clock.speed
+        return self._confirmed(fixture, known, lamp, limit_ms)
+
+    async def _confirmed(self, fixture: FixtureId, known: _Lamp, lamp: MqttLamp, limit_ms: int) -> None:
         if not lamp.state_topic:
             return
-        limit_ms = self._clock.now_ms() + CONFIRM_MS * self._clock.speed
         if not await known.answered.wait_until(limit_ms):
             raise self._fault(f"set {fixture}", "the lamp did not confirm it", Scope.LAMP)
 
@@ -351,3 +356,7 @@ def open_lights(
     read = read_light_options(bridge_id, options)
     settings = link_settings(bridge_id, address, read, fixtures)
     return MqttLights(bridge_id, read, fixtures, MqttLink(clock, settings), clock)
+
+
+async def _fail(fault: DeviceError) -> None:
+    raise fault
