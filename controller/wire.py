@@ -28,10 +28,14 @@ Name: TypeAlias = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[
 class WireModel(BaseModel):
     """Frozen, and extras forbidden."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class _Base(WireModel):
+    # Built once, with the union below. A call's own body is not put off: FastAPI would build it at the
+    # first request, and pydantic would then complain of FastAPI's own field.
+    model_config = ConfigDict(defer_build=True)
+
     id: UUID
     sent_at_ms: int | None = Field(
         default=None, description="Unix ms at the sender; older than 5 s is refused"
