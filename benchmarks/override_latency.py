@@ -208,6 +208,7 @@ class Put:
 
     lamps: tuple[int, ...]
     bri: float
+    ct: float
     at_ms: float
     line: str
 
@@ -221,7 +222,8 @@ def puts(bridge: BridgeChild) -> list[Put]:
             continue
         lamps = (int(parts[4]),) if parts[3] == "lights" else tuple(range(1, LAMPS + 1))
         line = f"{'/'.join(parts[3:])} {json.dumps(body)} {entry['status']}"
-        found.append(Put(lamps, float(body.get("bri", 0)), float(str(entry["at_ms"])), line))
+        bri, ct = float(body.get("bri", 0)), float(body.get("ct", 0))
+        found.append(Put(lamps, bri, ct, float(str(entry["at_ms"])), line))
     return found
 
 

@@ -5,8 +5,11 @@ page of one tablet; three more hold their live links open and read all that come
 event: its time is taken in the page at ``pointerdown``, the lamp command's at the bridge's socket. All clocks
 are the machine's monotonic one, tied to the page's by the shortest of many round trips; half of that is the
 error that is printed. "To the eye" ends when the frame is painted in which the key says that its command was
-applied. Prints a table and, last, one JSON line. A tap that never arrives counts as infinitely late.
-The first lamp command after a tap is taken for its own: one of the running fade may be counted instead.
+applied. A tap's lamp command is the first that tells some lamp to be dimmer (warmer, …) than it had been told
+before, to one lamp or to all as a group: one that only carries on the fade of an earlier tap the other way is
+not taken for it. When the last of the eight lamps had its own is printed too, and is the bridge's budget of
+eight commands a second. A tap that never arrives counts as infinitely late. Prints a table and, last, one
+JSON line.
 """
 
 import argparse
@@ -18,7 +21,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from override_latency import LAMPS, USER, Daemon, daemon, figures, wait_ready
+from override_latency import INFINITE, LAMPS, USER, Daemon, Put, daemon, figures, puts, wait_ready
 from playwright.async_api import Page, async_playwright
 from websockets.asyncio.client import connect
 
@@ -107,35 +110,58 @@ async def measure(found: Daemon, bridge: BridgeChild, count: int) -> dict[str, A
         await page.evaluate(WATCH)
         await asyncio.sleep(1.0)
         offset, error = await page_offset(page)
-        first = max((int(str(row["number"])) for row in bridge.log()), default=0)
         await tap(page, count)
         await asyncio.sleep(1.0)
         taps = await page.evaluate("window.taps")
         for other in others:
             other.cancel()
         await browser.close()
-    arrived = sorted(
-        float(str(row["at_ms"]))
-        for row in bridge.log()
-        if int(str(row["number"])) > first and str(row["path"]).endswith("/state")
-    )
-    return judge(
-        [(one["at"] + offset, one["seen"] and one["seen"] - one["at"]) for one in taps], arrived, error
-    )
+    found = [(one["at"] + offset, one["seen"] and one["seen"] - one["at"]) for one in taps]
+    return judge(found, puts(bridge), error)
 
 
-def judge(taps: list[tuple[float, float | None]], arrived: list[float], error: float) -> dict[str, Any]:
-    """Match each tap to the first lamp command after it and before the next tap."""
-    ends = [at for at, _ in taps[1:]] + [float("inf")]
-    to_bridge = []
-    for (at, _), end in zip(taps, ends, strict=True):
-        found = [moment for moment in arrived if at - error <= moment < end]
-        to_bridge.append(found[0] - at if found else float("inf"))
-    to_eye = [float("inf") if took is None else took for _, took in taps]
-    for number, (bridge_ms, eye_ms) in enumerate(zip(to_bridge, to_eye, strict=True)):
-        print(f"{KEYS[number % len(KEYS)]:<10} {bridge_ms:8.1f} {eye_ms:8.1f}", file=sys.stderr)
-    rows = {"to_bridge": figures(to_bridge), "to_eye": figures(to_eye)}
+def judge(taps: list[tuple[float, float | None]], seen: list[Put], error: float) -> dict[str, Any]:
+    """Find each tap's own lamp commands before the next tap, and when its key said so; the figures."""
+    ends = [at for at, _ in taps[1:]] + [INFINITE]
+    first, last = [], []
+    for number, ((at, _), end) in enumerate(zip(taps, ends, strict=True)):
+        moments = [
+            own_command(KEYS[number % len(KEYS)], lamp, at - error, end, seen) - at
+            for lamp in range(1, LAMPS + 1)
+        ]
+        first.append(min(moments))
+        last.append(max(moments))
+    to_eye = [INFINITE if took is None else took for _, took in taps]
+    for number, (bridge_ms, last_ms, eye_ms) in enumerate(zip(first, last, to_eye, strict=True)):
+        line = f"{KEYS[number % len(KEYS)]:<10} {bridge_ms:8.1f} {last_ms:8.1f} {eye_ms:8.1f}"
+        print(line, file=sys.stderr)
+    reached = [took for took in last if took < INFINITE]
+    rows = {"to_bridge": figures(first), "to_eye": figures(to_eye), "to_last_lamp": figures(reached)}
     return {**rows, "clock_error_ms": round(error, 2), "lamps": LAMPS, "tablets": TABLETS}
+
+
+def own_command(key: str, lamp: int, begin: float, end: float, seen: list[Put]) -> float:
+    """Return when a lamp was first told to go the key's way, against what it had been told before."""
+    mine = [put for put in seen if lamp in put.lamps]
+    told = next((put for put in reversed(mine) if put.at_ms < begin), None)
+    for put in mine:
+        if put.at_ms < begin:
+            continue
+        if put.at_ms >= end:
+            break
+        more = (
+            told is None
+            or {
+                "dimmer": put.bri < told.bri,
+                "brighter": put.bri > told.bri,
+                "warmer": put.ct > told.ct,
+                "cooler": put.ct < told.ct,
+            }[key]
+        )
+        if more:
+            return put.at_ms
+        told = put
+    return INFINITE
 
 
 def run(count: int) -> dict[str, Any]:
@@ -160,7 +186,7 @@ def main() -> int:
     print(
         f"{'from the tap':<14} {'p50':>7} {'p99':>7} {'max':>7}  ms, {found['clock_error_ms']} ms uncertain"
     )
-    for way in ("to_bridge", "to_eye"):
+    for way in ("to_bridge", "to_last_lamp", "to_eye"):
         row = found[way]
         print(f"{way:<14} {row['p50_ms']:>7} {row['p99_ms']:>7} {row['max_ms']:>7}")
     ok = (
