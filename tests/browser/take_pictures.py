@@ -8,7 +8,7 @@ import asyncio
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -96,6 +96,15 @@ def place_music(folder: Path) -> None:
         (place / "pool.yaml").write_text(text, encoding="utf-8")
 
 
+def make_small(path: Path) -> None:
+    """Keep a picture's 256 colours, which is nearly all it has, where Pillow is there to do it."""
+    with suppress(ImportError):
+        from PIL import Image
+
+        few = Image.open(path).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        few.save(path, optimize=True)
+
+
 @dataclass(frozen=True)
 class Studio:
     """A running daemon, a browser, and where the pictures go."""
@@ -141,7 +150,9 @@ class Studio:
                 if arrange is not None:
                     await arrange(page)
                 await page.wait_for_timeout(400)
-                await page.screenshot(path=self.out / f"{name}-{size}.png")
+                path_to = self.out / f"{name}-{size}.png"
+                await page.screenshot(path=path_to)
+                make_small(path_to)
 
 
 def opened(panel: str) -> Callable[[Page], Awaitable[object]]:
