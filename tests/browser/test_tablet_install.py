@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import hashlib
-import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from web_fake_room import FakeRoom
 from web_serving import PIN
 
@@ -34,12 +35,8 @@ WAKE_LOCKS = """() => {
 
 def spki_of(certificate: Path) -> str:
     """The hash by which Chromium can be told to trust one key."""
-    public = subprocess.run(
-        ["openssl", "x509", "-in", str(certificate), "-pubkey", "-noout"], capture_output=True, check=True
-    ).stdout
-    der = subprocess.run(
-        ["openssl", "pkey", "-pubin", "-outform", "der"], input=public, capture_output=True, check=True
-    ).stdout
+    key = x509.load_pem_x509_certificate(certificate.read_bytes()).public_key()
+    der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return base64.b64encode(hashlib.sha256(der).digest()).decode()
 
 
