@@ -37,7 +37,7 @@ from controller.conductor import Conductor
 from controller.daemon.interpreter import favour_the_loop, keep_house, put_aside_what_stays
 from controller.daemon.lights import known_drivers, open_room_lights
 from controller.daemon.logs import set_up_logs
-from controller.daemon.rehearsing import _pools
+from controller.daemon.music import pieces_to_come
 from controller.journal import journal_path, open_journal
 from controller.light_desk import LightDesk
 from controller.mqtt_api import MqttApi, MqttPrompts
@@ -49,6 +49,7 @@ from controller.room_parts import RoomParts
 from controller.track_chooser import PoolChooser
 from hardware.mqtt_link import MqttLink, MqttSettings
 from hardware.sim.virtual_player import VirtualPlayer
+from playlists.music_library import load_pools
 from profiles.catalogue import load_catalogue, load_site
 from profiles.compile import resting_looks
 from profiles.site import limits_of
@@ -110,7 +111,8 @@ async def hold_rooms(site: Path, data: Path) -> None:
     set_up_logs(data, quiet_terminal=True)
     favour_the_loop()
     loaded = load_site(site, drivers=known_drivers())
-    catalogue, clock, pools = load_catalogue(loaded), RealClock(), _pools(data)
+    catalogue, clock = load_catalogue(loaded), RealClock()
+    pools = load_pools(data, pieces_to_come(data / "music"), ())
     mqtt = loaded.site.mqtt
     links, rooms = {}, dict[str, RoomApi]()
     async with asyncio.TaskGroup() as group:
@@ -143,6 +145,8 @@ async def hold_rooms(site: Path, data: Path) -> None:
             group.create_task(room.run())
         api = MqttApi(links, rooms, clock, discovery=Discovery.OFF)
         group.create_task(api.run())
+        put_aside_what_stays()
+        group.create_task(keep_house(clock, lambda: True))
         print("ready", flush=True)
 
 
