@@ -127,7 +127,7 @@ async def test_a_new_command_takes_over_from_the_live_level(tmp_path: Path) -> N
     levels = [wash_level(packet) for _, packet in wire.frames]
     top = max(levels)
     assert 0.25 < top < 0.5
-    # The way down is the steeper: 0.001 a millisecond. A jump is what the time between frames does not explain.
+    # The way down is the steeper: 0.001 a millisecond. A jump is what the time between frames leaves open.
     steps = [
         (b[0] - a[0], abs(wash_level(b[1]) - wash_level(a[1]))) for a, b in itertools.pairwise(wire.frames)
     ]
