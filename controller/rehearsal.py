@@ -180,7 +180,9 @@ class Rehearsal:
             at, since_ms = self._behind
             self._behind = None
             took = (self.clock.now_ms() - since_ms) / 1000
-            self._outcome(at, f"the lamps held, and were back on the plan {took:.1f} s after the bridge")
+            self._outcome(
+                at, f"the lamps ended their fade and held; back on the plan {took:.1f} s after the bridge"
+            )
         return True
 
     # -- as a stage, for whoever watches

@@ -59,8 +59,8 @@ def test_somebody_elses_preset_in_the_same_file_is_no_conflict_but_the_same_one_
 def test_a_preset_that_is_not_valid_is_refused(bench: Bench) -> None:
     with pytest.raises(InvalidFilesError):
         bench.desk.presets.save("garden", "empty", {"title": "Empty"}, "", "designer")
+    helping = {"others": {"brightness_percent": 50}, "is_help": True}
     with pytest.raises(InvalidFilesError):
-        helping = {"others": {"brightness_percent": 50}, "is_help": True}
         bench.desk.presets.save("garden", "glare", helping, "", "designer")
     assert not (bench.folder / "data" / "designs" / "presets.yaml").exists()
 

@@ -177,7 +177,7 @@ def test_an_old_version_comes_back_with_its_comments(bench: Bench) -> None:
     assert "first the feet" not in bench.text
     bench.desk.profiles.restore("evening", 1, base, "designer")
     assert bench.text == EVENING
-    assert [version.event for version, _ in bench.desk.profiles.versions("evening")][0] == "restored"
+    assert bench.desk.profiles.versions("evening")[0][0].event == "restored"
 
 
 def test_saving_without_a_change_is_no_version(bench: Bench) -> None:

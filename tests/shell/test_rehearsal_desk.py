@@ -77,7 +77,7 @@ async def test_as_fast_as_it_goes_it_still_lets_others_have_their_turn(site: Sit
         turns += 1
         assert turns < 5_000
     assert run.status == "done"
-    assert turns > 50
+    assert turns > 20
     report: Any = run.staged.stage.summary()
     assert report["ended_ms"] == 480 * 60_000
     assert report["faults"][0]["outcome"]

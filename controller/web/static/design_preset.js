@@ -38,7 +38,7 @@ const check = latest(async () => {
 
 function showChecked(checked) {
   showFaults($("faults"), checked.problems, [], null);
-  $("savekey").setAttribute("aria-disabled", String(!mayDesign || checked.problems.length > 0));
+  $("savekey")?.setAttribute("aria-disabled", String(!mayDesign || checked.problems.length > 0));
   document.body.dataset.checked = checked.problems.length ? "faulty" : "well";
   if (checked.zones.length) {
     looks = checked.zones;

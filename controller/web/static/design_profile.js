@@ -74,7 +74,7 @@ function showChecked(checked) {
   const total = data.phases.reduce((sum, phase) => sum + (Number(phase.minutes) || 0), 0);
   $("length").textContent = span(total * 60000);
   if (checked.ribbon) stage.plan = checked.ribbon;
-  $("savekey").setAttribute("aria-disabled", String(!mayDesign || checked.problems.length > 0));
+  $("savekey")?.setAttribute("aria-disabled", String(!mayDesign || checked.problems.length > 0));
   document.body.dataset.checked = checked.problems.length ? "faulty" : "well";
 }
 

@@ -51,6 +51,7 @@ async function start() {
   if (!answer.ok) return say(answer.message, true);
   say("");
   begin(answer.answer);
+  $("running").scrollIntoView({ block: "start" });
   return undefined;
 }
 

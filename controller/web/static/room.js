@@ -90,6 +90,7 @@ export class StillRoom extends HTMLElement {
       pools.push(pool);
       group.append(pool, draw("circle", { class: "lamp", cx, cy, r: 5 }));
     }
+    group.append(draw("rect", { class: "hit", x: middle[0] - 62, y: middle[1] - 22, width: 124, height: 62 }));
     const words = draw("text", { x: middle[0], y: middle[1] + 26, "text-anchor": "middle" });
     group.append(words);
     svg.append(group);
