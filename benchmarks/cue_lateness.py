@@ -87,6 +87,12 @@ class MemoryJournal:
     async def open_session(self) -> tuple[Record, ...]:
         return ()
 
+    async def newest_session(self) -> tuple[Record, ...]:
+        return ()
+
+    async def command_ids(self) -> tuple[str, ...]:
+        return ()
+
     async def sessions(self) -> tuple[SessionSummary, ...]:
         return ()
 

@@ -7,7 +7,14 @@ from typing import Final
 
 from controller.core.curves import Curve, Pinned, alike, alike_ahead
 from controller.core.envelope import Authority, Limits, Transition, approve_light
-from controller.core.fade_planner import SPREAD_LSTAR, Plan, authority_left, on_curve, plan_next
+from controller.core.fade_planner import (
+    SPREAD_LSTAR,
+    Plan,
+    authority_left,
+    is_gentle,
+    on_curve,
+    plan_next,
+)
 from controller.core.lamp_belief import (
     POWER_ON_LOOK,
     Belief,
@@ -18,6 +25,7 @@ from controller.core.lamp_belief import (
     refused,
     settled,
     taken,
+    unpolled,
     unsent,
     unsure,
 )
@@ -25,6 +33,7 @@ from controller.core.lamp_model import look_at, resting
 from controller.core.lamp_watch import (
     SETTLE_MS,
     Attribute,
+    PowerCuts,
     Reading,
     differences,
     looks_like_power_on,
@@ -49,8 +58,6 @@ REWAKE_MS: Final = 2_000
 ANSWER_MS: Final = 3_000
 """After this long (real ms) without an answer a command is in doubt, and the next is made all the same."""
 FAILURES_TOLD: Final = 3
-POWER_CUT_AGAIN_MS: Final = 600_000
-"""Full brightness found again within this long (real ms) of the last time is a hand, not the mains."""
 LOST_RETRIES: Final = 2
 
 
@@ -71,13 +78,12 @@ class DeskLamp:
         self.commands = 0
         self._limits, self._speed = limits, speed
         self._asked_ms: int | None = None
-        self._retry_ms = self._failures = 0
         self._sent_ms: int | None = None
+        self._retry_ms = self._failures = self._lost = 0
         self._in_flight: LampCommand | None = None
         self._suspects: frozenset[Attribute] = frozenset()
-        self._lost = 0
         self._agreed: Look | None = None
-        self._power_cut_ms: int | None = None
+        self._power_cuts = PowerCuts(self._speed)
         self._told_unwell = False
         self._new_word, self._word = False, Authority.SCORE
 
@@ -133,7 +139,8 @@ class DeskLamp:
         if self.due_ms is None or self.curve is None or not self.reachable or self._left_alone():
             return None
         at_ms = max(self.due_ms, self._retry_ms)
-        if not self.known and not (self.restored and self.authority is not Authority.SCORE):
+        if not self.known:
+            # Not even a person's word goes before it: what was kept is older than the last command may be.
             at_ms = max(at_ms, (self._asked_ms or 0) + LEARN_MS * self._speed)
         if self._in_flight is not None and self._sent_ms is not None and not self._new_word:
             # Its answer is worth waiting for; a person's newer word is not kept waiting.
@@ -148,8 +155,8 @@ class DeskLamp:
             return None
         if not self.known:
             self._guess(now_ms)
-        self.belief = settled(self.belief, now_ms)
-        states = possible(self.belief, now_ms)
+        self.belief = settled(self.belief, self._limits, now_ms)
+        states = possible(self.belief, self._limits, now_ms)
         curve = self._pinned(self.curve, now_ms)
         if self.belief.certain:
             self.authority = authority_left(states[0], curve, self.authority, self._limits, now_ms)
@@ -165,7 +172,7 @@ class DeskLamp:
         self.woken_ms = None
         if plan is None or plan.look is None:
             return None
-        states = possible(self.belief, now_ms)
+        states = possible(self.belief, self._limits, now_ms)
         approval = approve_light(
             states[0], plan.look, plan.duration_ms, self.authority, self._limits, now_ms, states[1:]
         )
@@ -178,9 +185,9 @@ class DeskLamp:
         self.due_ms = max(approval.model.end_ms if stretched else plan.next_at_ms, soonest)
         if approval.again_ms is not None:
             self.due_ms = max(approval.again_ms, soonest)
-        self.belief = commanded(self.belief, approval, now_ms)
-        # Of a wish that is fulfilled in two steps, such as on at the floor and up, the second is as urgent.
+        # Of a wish in two steps, such as on at the floor and up, the second is as urgent.
         self._new_word = self._new_word and approval.again_ms is not None
+        self.belief = commanded(self.belief, approval, self._limits, now_ms)
         return self._sent(approval.transition, now_ms)
 
     # ------------------------------------------------------------ what became of it
@@ -198,7 +205,7 @@ class DeskLamp:
         if self._in_flight != command:
             return []
         self._in_flight = None
-        self.belief = refused(self.belief, now_ms)
+        self.belief = refused(self.belief, self._limits, now_ms)
         wait_ms = min(BACKOFF_MS * 2 ** min(self._failures, 8), BACKOFF_MAX_MS)
         self._failures += 1
         self._retry_ms = now_ms + wait_ms * self._speed
@@ -210,7 +217,7 @@ class DeskLamp:
         if self._in_flight != command:
             return
         self._in_flight = None
-        self.belief = unsent(self.belief, now_ms)
+        self.belief = unsent(self.belief, self._limits, now_ms)
         self.commands -= 1
         self.wake_at(now_ms)
 
@@ -240,7 +247,7 @@ class DeskLamp:
         """Return what a restart should know; None while nothing is known."""
         if not self.known and not self.restored:
             return None
-        states = possible(self.belief, now_ms)
+        states = possible(self.belief, self._limits, now_ms)
         return LampMemory(states[0], self.hand, states[1:])
 
     def remember(self, memory: LampMemory, now_ms: int) -> None:
@@ -293,12 +300,9 @@ class DeskLamp:
         return on_curve(self.belief.model, new, self._limits, now_ms, slack=SPREAD_LSTAR)
 
     def _guess(self, now_ms: int) -> None:
-        """No poll came in time: from a checkpoint go on with that, else it might be full on or off."""
-        if not self.restored:
-            window_ms = self._limits.reversal_window_ms
-            model = guarded(self.belief.model, now_ms, window_ms)
-            dark = resting(Look(0.0, POWER_ON_LOOK.colour), now_ms, model.traits)
-            self.belief = Belief(model, (guarded(dark, now_ms, window_ms),))
+        """No poll came in time."""
+        window_ms = self._limits.reversal_window_ms
+        self.belief = unpolled(self.belief, now_ms, window_ms, restored=self.restored)
         self.known = True
 
     def _learn(self, reading: Reading, now_ms: int) -> None:
@@ -311,15 +315,19 @@ class DeskLamp:
             target = self.belief.model.target
             bright = told_brightness(reading, target)
             same_colour = told_colour(reading, target, self.info.mired_range)
-            if not (bright and same_colour):
-                doubt = {"brightness": not bright, "colour": not same_colour}
-                self.belief = unsure(self.belief, look, now_ms, window_ms, **doubt)
+            doubt = {"brightness": not bright, "colour": not same_colour}
+            if any(doubt.values()) or now_ms < self.belief.model.end_ms:
+                # A newer command may have brought it there, even to the same end sooner.
+                told = look if any(doubt.values()) else target
+                self.belief = unsure(self.belief, told, now_ms, window_ms, **doubt)
         self.known, self.woken_ms = True, None
 
     def _came_back(self, reading: Reading, now_ms: int) -> list[News]:
         """It answers again: from a power cut, at full brightness, or it never was away."""
-        if self.curve is not None:
-            self._lend_no_speed(self.curve, now_ms)
+        if self.authority is Authority.THERAPIST and self.curve is not None:
+            # What a person asked for while it was away: once her ramp is over, it lends no speed.
+            gentle = is_gentle(self.curve, self._limits, now_ms)
+            self.authority = Authority.SCORE if gentle else self.authority
         self.reachable, self.known, self._failures, self._retry_ms = True, True, 0, now_ms
         self.hand, self._suspects = frozenset(), frozenset()
         self._in_flight = None
@@ -331,7 +339,7 @@ class DeskLamp:
         if as_we_left_it and model.on:
             # The bridge may only say what it remembers; the lamp may be at full brightness all the same.
             full = guarded(resting(POWER_ON_LOOK, now_ms, model.traits), now_ms, window_ms)
-            self.belief = Belief(model, (*possible(self.belief, now_ms)[1:], full))
+            self.belief = Belief(model, (*possible(self.belief, self._limits, now_ms)[1:], full))
         else:
             self.belief = found(read_look(reading, POWER_ON_LOOK), self.belief, now_ms, window_ms)
         if self.curve is not None:
@@ -344,8 +352,9 @@ class DeskLamp:
         if self.belief.untaken or (self._sent_ms is not None and now_ms < self._sent_ms + settle_ms):
             return []
         model = self.belief.model
-        cut = all(looks_like_power_on(reading, state) for state in possible(self.belief, now_ms))
-        if cut and not self.hand and self._first_power_cut(now_ms):
+        states = possible(self.belief, self._limits, now_ms)
+        cut = all(looks_like_power_on(reading, state) for state in states)
+        if cut and not self.hand and self._power_cuts.is_another(now_ms):
             self._rest(POWER_ON_LOOK, now_ms)
             self.wake_at(now_ms)
             return []
@@ -360,6 +369,7 @@ class DeskLamp:
         confirmed = (seen & before) - self.hand
         if not seen:
             self._lost, self._agreed = 0, read_look(reading, model.target)
+            self._power_cuts.over = self._power_cuts.over or now_ms >= model.end_ms
         if not confirmed:
             return []
         unmoved = looks_lost(reading, self._agreed) or looks_lost(reading, self.belief.earlier)
@@ -372,10 +382,6 @@ class DeskLamp:
         self._rest(read_look(reading, model.target), now_ms)
         self.wake_at(now_ms)
         return [ByHand(attribute) for attribute in sorted(confirmed)]
-
-    def _first_power_cut(self, now_ms: int) -> bool:
-        before, self._power_cut_ms = self._power_cut_ms, now_ms
-        return before is None or now_ms - before > POWER_CUT_AGAIN_MS * self._speed
 
     def _rest(self, look: Look, now_ms: int) -> None:
         self.belief = found(look, self.belief, now_ms, self._limits.reversal_window_ms)

@@ -29,7 +29,9 @@ from controller.journal_store import (
     open_session_id,
     prepare_record,
     read_checkpoint,
+    read_command_ids,
     read_last_at_ms,
+    read_newest_session,
     read_notes,
     read_records,
     read_sessions,
@@ -304,6 +306,22 @@ class SqliteJournal:
             JournalError: the journal cannot be read.
         """
         return await self._read(lambda connection: read_checkpoint(connection, name))
+
+    async def command_ids(self) -> tuple[str, ...]:
+        """Return the newest commands' ids, the newest first.
+
+        Raises:
+            JournalError: the journal cannot be read.
+        """
+        return await self._read(read_command_ids)
+
+    async def newest_session(self) -> tuple[Record, ...]:
+        """Return the newest session's records, ended or not, and those since that belong to none.
+
+        Raises:
+            JournalError: the journal, or one of these records, cannot be read.
+        """
+        return await self._read(read_newest_session)
 
     async def last_at_ms(self) -> int:
         """Return the room time of the newest record, or 0: where a new count must not start before.

@@ -18,6 +18,8 @@ from controller.errors import JournalError
 from controller.ports import SessionSummary, StoredNote
 from controller.record_codec import decode_record, encode_record
 
+IDS_FROM: Final = 4_000
+"""How many records back command ids are looked for: some hours of a busy session."""
 BUSY_TIMEOUT_S: Final = 2.0
 """How long to wait for another program (a backup) that holds the file."""
 
@@ -314,6 +316,30 @@ def read_checkpoint(connection: sqlite3.Connection, name: str) -> str | None:
     """Return the JSON text last saved under a name."""
     found = connection.execute("SELECT json FROM checkpoints WHERE name = ?", (name,)).fetchone()
     return None if found is None else str(found[0])
+
+
+def read_command_ids(connection: sqlite3.Connection) -> tuple[str, ...]:
+    """Return the ids of the commands that the newest records tell of, the newest first."""
+    rows = connection.execute(
+        "SELECT json_extract(record, '$.command_id') FROM records ORDER BY seq DESC LIMIT ?", (IDS_FROM,)
+    )
+    return tuple(dict.fromkeys(str(found) for (found,) in rows if found is not None))
+
+
+def read_newest_session(connection: sqlite3.Connection) -> tuple[Record, ...]:
+    """Return the newest session's records, ended or not, and those since that belong to none.
+
+    Raises:
+        DamagedJournalError: a row was altered since it was written, or cannot be read.
+    """
+    found = connection.execute("SELECT session_id FROM sessions ORDER BY rowid DESC LIMIT 1").fetchone()
+    session = "" if found is None else str(found[0])
+    rows = connection.execute(
+        "SELECT seq, record, previous, hash FROM records WHERE session_id IN (?1, '') AND seq >="
+        " coalesce((SELECT min(seq) FROM records WHERE session_id = ?1 AND ?1 != ''), 0) ORDER BY seq",
+        (session,),
+    )
+    return tuple(trusted_record(*row) for row in rows)
 
 
 def read_last_at_ms(connection: sqlite3.Connection) -> int:

@@ -227,6 +227,11 @@ class LightDesk:
         lamp = self._lamps.get(fixture)
         return None if lamp is None else lamp.info
 
+    def is_certain(self, fixture: FixtureId) -> bool:
+        """Say whether a lamp is believed to be in one state only: no command of its is in doubt."""
+        lamp = self._lamps.get(fixture)
+        return lamp is not None and lamp.belief.certain
+
     def command_counts(self) -> dict[FixtureId, int]:
         """Return how many commands each lamp has been given."""
         return {fixture: lamp.commands for fixture, lamp in self._lamps.items()}

@@ -15,23 +15,18 @@ from controller.api import Listener, Named
 from controller.clock import Alarm
 from controller.core import commands as c
 from controller.core import records as r
-from controller.core.music import music_target
 from controller.core.refusal import Refused
 from controller.core.ribbon import ribbon_of_score, ribbon_of_timeline
-from controller.core.score import FixtureId, ZoneId
+from controller.core.score import FixtureId
 from controller.core.session import (
     Event,
     Observed,
     PublishPrompt,
-    Recovered,
     StoreNote,
     Tick,
-    fold,
-    prepare,
     step,
 )
 from controller.core.snapshot import Ribbon, Snapshot
-from controller.core.state import RoomState, ZoneCurve, new_room, zone_authority, zone_curves
 from controller.core.view import Surroundings, make_snapshot
 from controller.errors import JournalError, RefusedError
 from controller.fault_board import FaultBoard
@@ -46,6 +41,7 @@ from controller.ports import (
     Spoken,
 )
 from controller.room_commands import to_command
+from controller.room_heart import RoomHeart
 from controller.room_news import RoomNews
 from controller.room_parts import RoomParts, WakingSource
 from controller.room_writer import RoomWriter, Write
@@ -62,9 +58,10 @@ class Room:
     def __init__(self, parts: RoomParts) -> None:
         self._parts = parts
         self._clock = parts.clock
-        self._state: RoomState = new_room(parts.resting)
+        self._heart = RoomHeart(
+            parts.resting, parts.clock, parts.desk, parts.conductor, parts.recovery_limit_ms
+        )
         self._news = RoomNews()
-        self._next_due: int | None = None
         self._wake = Alarm(parts.clock)
         self._writer = RoomWriter(
             parts.journal,
@@ -73,11 +70,11 @@ class Room:
             checkpoint=self._make_checkpoint,
         )
         self._answers = Answers()
+        self._answered_before: frozenset[str] = frozenset()
         self._faults = FaultBoard()
         self._sheet, self._intention = c.SessionSheet(), ""
         self._checkpoint_ms = self._clock.now_ms()
         self._checkpointed = parts.desk.revision
-        self._followed: tuple[object, ...] = ()
         self.on_turn: Callable[[], None] = lambda: None
         """Called by the room's own loop each time it has turned; a watchdog is fed with it."""
         self.light_source = WakingSource(parts.desk, self._wake.set)
@@ -94,7 +91,7 @@ class Room:
     @property
     def in_session(self) -> bool:
         """Whether a session has begun and not ended."""
-        return self._state.live_session is not None
+        return self._heart.state.live_session is not None
 
     def snapshot(self) -> Snapshot:
         """The room's state now."""
@@ -110,14 +107,14 @@ class Room:
             faults=self._faults.views(),
             words=self._words,
         )
-        return make_snapshot(self._state, around, now)
+        return make_snapshot(self._heart.state, around, now)
 
     async def submit(self, request: CommandRequest, by: str) -> Reply:
         """Carry out one command; the same id again returns the first reply and changes nothing."""
         if request.dry_run:
             return self._preview(request, by)
-        if str(request.id) in self._state.seen and not self._answers.knows(request.id):
-            # It was answered by the daemon before this one; its records are in the journal.
+        if str(request.id) in self._answered_before:
+            # It was carried out by a daemon before this one; its records are in the journal.
             return Reply(id=request.id, ok=True, journaled=True, revision=self._news.revision, repeated=True)
         return await self._answers.once(request.id, lambda: self._carry_out(request, by))
 
@@ -149,7 +146,7 @@ class Room:
     def _preview(self, request: CommandRequest, by: str) -> Reply:
         try:
             after = step(
-                self._state, self._command(request, by), self._clock.now_ms(), self._clock.speed
+                self._heart.state, self._command(request, by), self._clock.now_ms(), self._clock.speed
             ).state
         except (Refused, RefusedError) as refused:
             return refusal(request.id, refused, self._news.revision)
@@ -167,7 +164,7 @@ class Room:
                 return ribbon_of_score(self._parts.library.score(profile))
             except RefusedError:
                 return None
-        session = self._state.session
+        session = self._heart.state.session
         return None if session is None else ribbon_of_timeline(session.timeline, session.entered_slot)
 
     def profiles(self) -> tuple[Named, ...]:
@@ -200,7 +197,7 @@ class Room:
         Raises:
             RefusedError: a session runs, and the sheet is locked.
         """
-        if self._state.live_session is not None:
+        if self._heart.state.live_session is not None:
             raise RefusedError("locked", "the session sheet is locked while a session runs")
         self._sheet, self._intention = sheet, intention
 
@@ -208,8 +205,8 @@ class Room:
 
     def prepare(self) -> None:
         """Bring lights and bed up for a booked session; a running one is left alone."""
-        self._state = prepare(self._state)
-        self._converge(self._clock.now_ms())
+        self._heart.prepare()
+        self.part_health("music.pool", self._parts.conductor.problem)
         self._news.changed(())
 
     def part_health(self, part: str, message: str | None) -> None:
@@ -248,7 +245,7 @@ class Room:
                 pass
 
     def _measure(self, status: PlayerStatus) -> None:
-        meter, live = self._parts.meter, self._state.live_session
+        meter, live = self._parts.meter, self._heart.state.live_session
         session = None if live is None else live.session_id
         if meter.hear(status, session, self._clock.now_ms(), self._clock.speed):
             self._parts.conductor.use_scale(meter.scale.k_db, meter.scale.ceiling_lufs)
@@ -273,15 +270,11 @@ class Room:
 
     def _handle(self, event: Event) -> Write | None:
         now = self._clock.now_ms()
-        before = self._state
-        done = step(before, event, now, self._clock.speed)
-        self._state = done.state
-        if done.next_due_ms != self._next_due:
-            self._next_due = done.next_due_ms
+        due_ms = self._heart.next_due_ms
+        done = self._heart.step(event, now)
+        if done.next_due_ms != due_ms:
             self._wake.set()
-        if isinstance(event, c.Command) and isinstance(event.body, c.LightRelease | c.Resume):
-            self._parts.desk.release_manual(getattr(event.body, "zone", None))
-        session_id = None if self._state.session is None else self._state.session.session_id
+        session_id = None if self._heart.state.session is None else self._heart.state.session.session_id
         if isinstance(event, c.Command) and isinstance(event.body, c.Start) and self._intention:
             done = replace(
                 done,
@@ -297,48 +290,27 @@ class Room:
         return write
 
     def _converge(self, now: int) -> None:
-        """Lead lamps and player by the state. ``now`` is the step's own time."""
-        # A person's word that fades in no time is nobody's a millisecond later: it would lose lane and speed.
-        state = self._state
-        session = state.session
-        plan = (
-            state.lights,
-            state.prepared,
-            None if session is None else (session.timeline, session.status, session.held_total_ms),
-        )
-        if plan != self._followed:
-            self._followed = plan
-            curves: dict[ZoneId, ZoneCurve] = zone_curves(state)
-            self._parts.desk.follow(curves, {zone: zone_authority(state, zone, now) for zone in curves})
-        self._parts.conductor.follow(music_target(state, now))
+        self._heart.converge(now)
         self.part_health("music.pool", self._parts.conductor.problem)
 
     # -- its life
 
     async def recover(self) -> None:
         """Rebuild the state from the journal; a session that was running goes on, or asks."""
-        journal = self._parts.journal
+        journal, heart = self._parts.journal, self._heart
         kept = await self._writer.load_checkpoint()
-        lamps, alive_ms = kept.get("lamps"), kept.get("alive_ms")
-        self._parts.desk.restore(lamps if isinstance(lamps, dict) else {})
+        heart.restore(kept)
         self._parts.meter.restore(kept.get("sound"))
-        self._parts.conductor.adopt(())
         try:
-            records = await journal.open_session()
+            self._answered_before = frozenset(await journal.command_ids())
+            records = await journal.newest_session()
         except JournalError as error:
             self.part_health("journal", str(error))
             return
-        if not records:
-            return
-        self._state = fold(self._parts.resting, records)
-        now = self._clock.now_ms()
-        alive = max(alive_ms if isinstance(alive_ms, int) else 0, records[-1].at_ms)
-        away = max(now - alive, 0)
-        session = self._state.session
-        self._parts.conductor.adopt(() if session is None else session.played)
-        ask = away > self._parts.recovery_limit_ms * self._clock.speed
-        log.info("session recovered", room=self.room_id, away_ms=away, asks=ask)
-        self._handle(Recovered(away, ask))
+        event = heart.recover(kept, records)
+        if event is not None:
+            log.info("room recovered", room=self.room_id, away_ms=heart.away_ms(kept, records))
+            self._handle(event)
 
     async def run(self) -> None:
         """Serve until cancelled: tick at every due instant, write the journal."""
@@ -355,12 +327,9 @@ class Room:
             await self._wake.wait_until(self._due())
             # Being woken says only that something may be due earlier now. What is not due is not worked out.
             now = self._clock.now_ms()
-            if self._next_due is not None and now >= self._next_due:
+            if self._heart.is_due(now):
                 self._handle(Tick())
-            if _has_come(self._parts.desk.next_due_ms(), now):
-                self._parts.desk.tick()
-            if _has_come(self._parts.conductor.next_due_ms(), now):
-                self._parts.conductor.tick()
+            self._heart.tick(now)
             if now >= self._checkpoint_due():
                 self._checkpoint_ms, self._checkpointed = now, self._parts.desk.revision
                 self._writer.put(now, None, (), ())
@@ -371,13 +340,8 @@ class Room:
         self._wake.set()
 
     def _due(self) -> int:
-        times = (
-            self._next_due,
-            self._parts.desk.next_due_ms(),
-            self._parts.conductor.next_due_ms(),
-            self._checkpoint_due(),
-        )
-        return min(at for at in times if at is not None)
+        due_ms = self._heart.due_ms()
+        return self._checkpoint_due() if due_ms is None else min(due_ms, self._checkpoint_due())
 
     def _checkpoint_due(self) -> int:
         """Soon after a lamp was told something; else often enough to know how long a daemon was away."""
@@ -385,12 +349,7 @@ class Room:
         return self._checkpoint_ms + (CHECKPOINT_MS if told else ALIVE_MS) * self._clock.speed
 
     def _make_checkpoint(self) -> dict[str, object]:
-        return {
-            "alive_ms": self._clock.now_ms(),
-            "lamps": self._parts.desk.checkpoint(),
-            "player": self._parts.conductor.position(),
-            "sound": self._parts.meter.checkpoint(),
-        }
+        return {**self._heart.checkpoint(), "sound": self._parts.meter.checkpoint()}
 
     def _publish(self, effect: PublishPrompt) -> None:
         audio = self._parts.library.prompt_audio(effect.prompt)
@@ -400,7 +359,3 @@ class Room:
 
     def _words(self, text: str) -> str:
         return self._parts.library.words(text, self._clock.local_time().hour) if "{" in text else text
-
-
-def _has_come(due_ms: int | None, now_ms: int) -> bool:
-    return due_ms is not None and now_ms >= due_ms

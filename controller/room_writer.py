@@ -42,6 +42,14 @@ class RoomJournal(Journal, Protocol):
         """Return the JSON last kept under a name, or None."""
         ...
 
+    async def command_ids(self) -> tuple[str, ...]:
+        """Return the newest commands' ids: whatever comes again with one of them has been carried out."""
+        ...
+
+    async def newest_session(self) -> tuple[r.Record, ...]:
+        """Return the newest session's records, ended or not, and those since that belong to none."""
+        ...
+
     @property
     def fault(self) -> str | None:
         """What is not well with it (a full disk, a damaged file kept aside), in one clear line, or None."""

@@ -64,7 +64,7 @@ FOLLOWING = Following()
 def _progress(since_ms: int, fade_ms: int, at_ms: int) -> float:
     if at_ms >= since_ms + fade_ms:
         return 1.0
-    return max((at_ms - since_ms) / fade_ms, 0.0)
+    return max((at_ms - since_ms) / max(fade_ms, 1), 0.0)
 
 
 def value(

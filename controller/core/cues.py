@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from controller.core import records as r
-from controller.core.score import Audience
+from controller.core.score import AnchorCue, Audience, Cue, Phase
 from controller.core.state import SessionState
 from controller.core.timeline import PlacedCard, PlacedCue
 
@@ -32,8 +32,9 @@ class DueCue:
 def expected_cues(session: SessionState) -> tuple[DueCue, ...]:
     """Return every cue that has neither gone out nor been left out, by due time."""
     last = session.timeline.slots[-1].end_ms + max(session.deferred.values(), default=0)
-    found = [*_waiting(session, last)]
-    for index in range(session.entered_slot + 1, len(session.timeline.slots)):
+    final = len(session.timeline.slots) - 1
+    found = [*_anchor_cues(session, last), *_deferred_cues(session, final)]
+    for index in range(session.entered_slot, final + 1):
         found += _slot_cues(session, index, last)
     return tuple(sorted(found, key=_due))
 
@@ -57,10 +58,8 @@ def _next_times(session: SessionState, now: int) -> Iterator[int]:
             if key not in cued and key not in deferred:
                 yield max(start + offset, 0)
                 break
-    for key, due in deferred.items():
-        slot = key.partition(".")[0]
-        if key not in cued and (slot == "a" or int(slot) <= session.entered_slot):
-            yield due
+    # From where what is due comes from: a time at which nothing is due would be come back to for ever.
+    yield from (cue.due_ms for cue in _deferred_cues(session, session.entered_slot))
 
 
 def _when(placed: PlacedCue | PlacedCard) -> int:
@@ -74,8 +73,8 @@ def _due(cue: DueCue) -> int:
 def _waiting(session: SessionState, until: int) -> Iterator[DueCue]:
     """What may fall due before this phase's end: later phases' cues wait for their phase."""
     yield from _slot_cues(session, session.entered_slot, until)
-    yield from _kept_cues(session)
     yield from _anchor_cues(session, until)
+    yield from _deferred_cues(session, session.entered_slot)
 
 
 def _slot_cues(session: SessionState, index: int, until: int) -> Iterator[DueCue]:
@@ -83,34 +82,42 @@ def _slot_cues(session: SessionState, index: int, until: int) -> Iterator[DueCue
     for due, key, cue in session.timeline.cues[index]:
         if due > until:
             break
-        if key not in cued:
-            hushed = phase.client_prompts_suppressed and cue.audience is Audience.CLIENT
-            at = deferred.get(key, due)
-            yield DueCue(key, at, cue.prompt, cue.text, cue.audience, cue.ttl_s, hushed)
+        if key not in cued and key not in deferred:
+            yield _due_cue(cue, key, due, phase)
 
 
-def _kept_cues(session: SessionState) -> Iterator[DueCue]:
-    """Cues that somebody put off beyond the end of their phase: put off is not called off."""
+def _deferred_cues(session: SessionState, last_slot: int) -> Iterator[DueCue]:
+    """Cues that somebody put off, up to a slot's: put off is not called off.
+
+    Whatever has become of their phase meanwhile (it ended, it was shortened), they come at the time that was
+    said.
+    """
+    timeline = session.timeline
     for key, due in session.deferred.items():
-        slot, _, name = key.partition(".")
-        if slot == "a" or key in session.cued or int(slot) >= session.entered_slot:
+        if key in session.cued:
             continue
-        for cue in session.timeline.phase_of(int(slot)).cues:
-            if cue.cue_id == name:
-                hushed = session.phase.client_prompts_suppressed and cue.audience is Audience.CLIENT
-                yield DueCue(key, due, cue.prompt, cue.text, cue.audience, cue.ttl_s, hushed)
+        slot, _, name = key.partition(".")
+        if slot == "a":
+            for placed in timeline.cards.values():
+                yield from (_due_cue(cue, key, due, session.phase) for _, its, cue in placed if its == key)
+        elif int(slot) <= last_slot:
+            phase = timeline.phase_of(max(int(slot), session.entered_slot))
+            cues = timeline.phase_of(int(slot)).cues
+            yield from (_due_cue(cue, key, due, phase) for cue in cues if cue.cue_id == name)
 
 
 def _anchor_cues(session: SessionState, until: int) -> Iterator[DueCue]:
-    cued = session.cued
     for start, placed in _anchored(session):
         for offset, key, cue in placed:
             if start + offset > until:
                 break
-            if key not in cued:
-                due = session.deferred.get(key, max(start + offset, 0))
-                hushed = session.phase.client_prompts_suppressed and cue.audience is Audience.CLIENT
-                yield DueCue(key, due, cue.prompt, cue.text, cue.audience, cue.ttl_s, hushed)
+            if key not in session.cued and key not in session.deferred:
+                yield _due_cue(cue, key, max(start + offset, 0), session.phase)
+
+
+def _due_cue(cue: Cue | AnchorCue, key: str, due_ms: int, phase: Phase) -> DueCue:
+    hushed = phase.client_prompts_suppressed and cue.audience is Audience.CLIENT
+    return DueCue(key, due_ms, cue.prompt, cue.text, cue.audience, cue.ttl_s, hushed)
 
 
 def _anchored(session: SessionState) -> list[tuple[int, tuple[PlacedCard, ...]]]:

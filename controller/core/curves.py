@@ -63,6 +63,22 @@ class Pinned:
         return self.curve.knots(from_ms, until_ms)
 
 
+@dataclass(frozen=True, slots=True)
+class From:
+    """A curve taken up at an instant a moment ahead: until then it is what it is there."""
+
+    curve: Curve
+    begin_ms: int
+
+    def look_at(self, at_ms: int) -> Look:
+        """Return the curve's look, or before it is taken up that of its beginning."""
+        return self.curve.look_at(max(at_ms, self.begin_ms))
+
+    def knots(self, from_ms: int, until_ms: int) -> tuple[int, ...]:
+        """Return the curve's corners after its beginning."""
+        return self.curve.knots(max(from_ms, self.begin_ms), until_ms)
+
+
 def alike(a: Curve, b: Curve, instants: Iterable[int]) -> bool:
     """Say whether two curves look the same at these instants (room ms)."""
     looks = [(a.look_at(at_ms), b.look_at(at_ms)) for at_ms in instants]

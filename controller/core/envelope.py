@@ -192,7 +192,7 @@ def approve_light(
     * Brightness turning back by more than 10 % of luminance twice in the window is cut to less, until
       ``again_ms``.
     """
-    lamps = [_brought_up(lamp, limits, now_ms) for lamp in (model, *others)]
+    lamps = [brought_up(lamp, limits, now_ms) for lamp in (model, *others)]
     if wanted.lstar <= 0.0:
         if not any(lamp.on for lamp in lamps):
             return Approval(lamps[0], None, None, tuple(lamps[1:]))
@@ -258,7 +258,8 @@ def colour_length(start: Colour, end: Colour) -> float:
     return length * max(a, b) / min(a, b)
 
 
-def _brought_up(lamp: LampModel, limits: Limits, now_ms: int) -> LampModel:
+def brought_up(lamp: LampModel, limits: Limits, now_ms: int) -> LampModel:
+    """Return a lamp whose turns are told up to this instant."""
     window_ms = ceil(limits.reversal_window_ms * WINDOW_MARGIN)
     return replace(lamp, turns=turned(lamp, now_ms, limits.reversal_luminance, window_ms))
 
@@ -293,15 +294,14 @@ def _help_goal(lamps: Sequence[LampModel], goal: Look, limits: Limits, now_ms: i
 
 
 def _guard_end(lamps: Sequence[LampModel]) -> int:
-    return max(lamp.turns.guard_until_ms for lamp in lamps)
+    return max(turns.guard_until_ms for lamp in lamps for turns in lamp.turns)
 
 
 def _turn_limited(lamps: Sequence[LampModel], goal: Look, limits: Limits, now_ms: int) -> Look | None:
     """Return the goal cut so that nothing turns inside its window; None if no goal would do."""
     back = limits.reversal_luminance * THRESHOLD_MARGIN
     low, high = 0.0, 1.0
-    for lamp in lamps:
-        turns = lamp.turns
+    for turns in (turns for lamp in lamps for turns in lamp.turns):
         if now_ms >= turns.guard_until_ms:
             continue
         if turns.trend >= 0:

@@ -14,15 +14,16 @@ called in time: every plan starts from where the lamp is at ``now_ms``.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, floor
 from typing import Final
 
-from controller.core.curves import Curve
+from controller.core.chords import chord_end, extended
+from controller.core.curves import Curve, From
 from controller.core.envelope import RATE_MARGIN, Authority, Limits, colour_length, needed_ms, rates
 from controller.core.lamp_model import LampModel, LampTraits, look_at, luminance_at, shown
-from controller.core.light import Colour, Look, Mired, Xy, as_xy, colour_distance_mired, mix_colours
-from controller.core.units import CIE_KAPPA, clamp, lerp, lstar_from_luminance, luminance_from_lstar
+from controller.core.light import Look, colour_distance_mired, mix_colours
+from controller.core.units import clamp, lerp, lstar_from_luminance, luminance_from_lstar
 
 CHORD_LSTAR: Final = 0.075
 """How far a chord may leave the curve; with timing it stays under the promised 0.1 L*."""
@@ -70,7 +71,10 @@ def plan_next(
     person has just asked, so what the lamp does by itself is not let run on because it fits for a while yet.
     The plan is a wish: the envelope still has the last word.
     """
-    knot_ms = _next_knot(curve, now_ms + (limits.transition_step_ms if at_once else 0), limits)
+    knot_ms = _next_knot(curve, now_ms, limits)
+    if at_once and knot_ms - now_ms <= limits.transition_step_ms:
+        curve = From(curve, knot_ms)
+        knot_ms = _next_knot(curve, now_ms, limits)
     dark = curve.look_at(now_ms).lstar <= 0.0 and curve.look_at(knot_ms - 1).lstar <= 0.0
     if not model.on and not any(other.on for other in others):
         return _plan_dark(model.traits, curve, now_ms, knot_ms, at_once=at_once)
@@ -118,23 +122,6 @@ def is_gentle(curve: Curve, limits: Limits, now_ms: int) -> bool:
         if colour_distance_mired(a.colour, b.colour) > mired_rate * seconds:
             return False
     return True
-
-
-def chord_error(start_lstar: float, end_lstar: float) -> float:
-    """Return how far (L*) a transition leaves the even L* fade between the same ends, at its worst.
-
-    Both run in the same time. The gap is widest where their slopes are equal: where dL*/dY is the mean
-    slope ``m``, at ``Y = (116 / (3 m)) ** 1.5``. Below L* 8 lightness is straight and there is none.
-    """
-    start, end = luminance_from_lstar(start_lstar), luminance_from_lstar(end_lstar)
-    if abs(end - start) < 1e-9:
-        return 0.0
-    mean = (end_lstar - start_lstar) / (end - start)
-    if mean >= CIE_KAPPA - 1e-6:
-        return 0.0
-    widest = (116.0 / (3.0 * mean)) ** 1.5
-    share = (widest - start) / (end - start)
-    return abs(lstar_from_luminance(widest) - lerp(start_lstar, end_lstar, share))
 
 
 def _next_knot(curve: Curve, now_ms: int, limits: Limits) -> int:
@@ -190,7 +177,7 @@ def _plan_dark(traits: LampTraits, curve: Curve, now_ms: int, knot_ms: int, *, a
     come_on = Plan(Look(max(now.lstar, floor_lstar), now.colour), 0, now_ms)
     if now.lstar >= floor_lstar:
         return come_on
-    if then.lstar > floor_lstar and at_once:
+    if at_once and then.lstar > 0.0:
         return come_on
     if then.lstar > floor_lstar:
         share = (floor_lstar - now.lstar) / (then.lstar - now.lstar)
@@ -219,25 +206,38 @@ def _plan_long(
     now_ms: int,
     others: Sequence[LampModel],
 ) -> Plan:
-    """One transition to the curve that is safe from every state the lamp might be in.
+    """One transition towards the curve that is safe from every state the lamp might be in.
 
-    In steps it could lead a lamp up that is low already, only to bring it down again.
+    It ends beyond all of them, or it could lead a lamp up that is low already, only to bring it down again;
+    and not far beyond, because its dark end sets its pace.
     """
     lamps = (model, *others)
-    if model.end_ms > now_ms and all(_same(lamp.target, model.target) for lamp in lamps):
-        wish = _wish(curve, model.end_ms, model.traits)
-        near = CHORD_LSTAR + model.traits.half_step_lstar(wish.lstar)
-        if abs(wish.lstar - model.target.lstar) <= near:
-            return Plan(None, 0, model.end_ms)
     shortest = SHORTEST_STEPS * limits.transition_step_ms
     duration = float(shortest)
     goal = shown(_wish(curve, now_ms, model.traits), model.traits)
     for _ in range(3):
         goal = shown(_wish(curve, now_ms + round(duration), model.traits), model.traits)
+        if authority is not Authority.HELP:
+            goal = shown(_beyond_all(lamps, goal, now_ms), model.traits)
         least = max(needed_ms(lamp, goal, authority, limits, now_ms) for lamp in lamps)
         duration = clamp(least, shortest, limits.transition_max_ms)
     length = _in_steps(duration, limits)
+    if model.end_ms > now_ms and all(_same(lamp.target, model.target) for lamp in lamps):
+        wish = _wish(curve, model.end_ms, model.traits)
+        near = CHORD_LSTAR + model.traits.half_step_lstar(wish.lstar)
+        led = curve.look_at(now_ms).lstar > 0.0 and _bright_enough(model, curve, limits, now_ms)
+        in_time = led or model.end_ms <= now_ms + length
+        if in_time and abs(wish.lstar - model.target.lstar) <= near:
+            return Plan(None, 0, model.end_ms)
     return Plan(goal, length, now_ms + length)
+
+
+def _beyond_all(lamps: Sequence[LampModel], goal: Look, now_ms: int) -> Look:
+    """A goal that lies past every level a lamp might have, brought nearer to them."""
+    lives = [look_at(lamp, now_ms).lstar for lamp in lamps]
+    low = min(lives) - CONVERGE_SHARE * (min(lives) + 16.0)
+    high = max(lives) + CONVERGE_SHARE * (max(lives) + 16.0)
+    return Look(clamp(goal.lstar, max(low, lamps[0].traits.floor_lstar), high), goal.colour)
 
 
 def _good_until(model: LampModel, curve: Curve, limits: Limits, now_ms: int, knot_ms: int) -> int:
@@ -279,7 +279,7 @@ def _follow(model: LampModel, curve: Curve, limits: Limits, now_ms: int, knot_ms
         length = span if abs(target - live.lstar) < 1e-6 else min(span, soon)
     else:
         tolerance = max(CHORD_LSTAR, abs(whole) / span * limits.transition_step_ms / 3.0)
-        target = _chord_end(live.lstar, corner.lstar, tolerance, traits)
+        target = chord_end(live.lstar, corner.lstar, tolerance, traits.floor_lstar)
         share = clamp((target - wish.lstar) / whole, 0.0, 1.0)
         if share <= 0.0 and corner.lstar < traits.floor_lstar:
             # On its way to off and already at the floor.
@@ -311,33 +311,19 @@ def _aimed(live: Look, goal: Look, length: int, traits: LampTraits, limits: Limi
     duration = length * (beyond - start) / (end - start)
     if duration > limits.transition_max_ms or beyond < traits.floor_luminance:
         return Plan(told, length, now_ms + length)
-    colour = _extended(live.colour, goal.colour, duration / length)
+    colour = extended(live.colour, goal.colour, duration / length)
+    on_way = mix_colours(live.colour, colour, length / duration)
+    if colour_distance_mired(on_way, goal.colour) > COLOUR_MIRED:
+        # No white lies beyond the goal's, so its colour would come late: end on the last level before it.
+        last = (floor(end * steps) if end > start else ceil(end * steps)) / steps
+        share = (last - start) / (end - start)
+        if length * share < limits.transition_step_ms:
+            return Plan(told, length, now_ms + length)
+        look = Look(lstar_from_luminance(last), mix_colours(live.colour, goal.colour, share))
+        part = _in_steps(length * share, limits, nearest=True)
+        return Plan(shown(look, traits), part, now_ms + part)
     look = shown(Look(lstar_from_luminance(beyond), colour), traits)
     return Plan(look, _in_steps(duration, limits, nearest=True), now_ms + length)
-
-
-def _extended(start: Colour, end: Colour, times: float) -> Colour:
-    """A colour that lies ``times`` as far from ``start`` as ``end`` does, within ordinary whites."""
-    if isinstance(start, Mired) and isinstance(end, Mired):
-        low, high = min(start.value, end.value, 153.0), max(start.value, end.value, 500.0)
-        return Mired(clamp(start.value + (end.value - start.value) * times, low, high))
-    a, b = as_xy(start), as_xy(end)
-    return Xy(clamp(a.x + (b.x - a.x) * times, 0.05, 0.74), clamp(a.y + (b.y - a.y) * times, 0.03, 0.8))
-
-
-def _chord_end(start: float, end: float, tolerance: float, traits: LampTraits) -> float:
-    """The farthest L* from ``start`` towards ``end`` that a chord inside the tolerance may end at."""
-    goal = max(end, traits.floor_lstar)
-    if chord_error(start, goal) <= tolerance:
-        return goal
-    near, far = 0.0, 1.0
-    for _ in range(24):
-        middle = (near + far) / 2.0
-        if chord_error(start, lerp(start, goal, middle)) <= tolerance:
-            near = middle
-        else:
-            far = middle
-    return lerp(start, goal, near)
 
 
 def _converge(model: LampModel, curve: Curve, authority: Authority, limits: Limits, now_ms: int) -> Plan:
@@ -353,7 +339,9 @@ def _converge(model: LampModel, curve: Curve, authority: Authority, limits: Limi
     duration = float(shortest)
     if _bright_enough(model, curve, limits, now_ms):
         # Only the colour is away: as long as brightness can go with the curve meanwhile.
-        chord = _follow(model, curve, limits, now_ms, _next_knot(curve, now_ms, limits)).duration_ms
+        tint = curve.look_at(now_ms).colour
+        there = replace(model, start=Look(model.start.lstar, tint), target=Look(model.target.lstar, tint))
+        chord = _follow(there, curve, limits, now_ms, _next_knot(curve, now_ms, limits)).duration_ms
         shortest = max(shortest, min(chord or longest, longest))
         duration = float(shortest)
     bright, goal = live, live

@@ -5,15 +5,18 @@ the envelope must be safe from each. They fall together again once a delivered t
 This module must never drop a state because it is inconvenient; only when it can no longer differ.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Final
 
-from controller.core.envelope import Approval
+from controller.core.envelope import Approval, Limits, brought_up
 from controller.core.lamp_model import LampModel, LampTraits, Turns, look_at, luminance_at, resting
-from controller.core.light import Look, Mired, colour_distance_mired
-from controller.core.units import luminance_from_lstar
+from controller.core.light import Colour, Look, Mired, Xy
+from controller.core.units import lstar_from_luminance, luminance_from_lstar
 
-MOST_STATES: Final = 16
+MOST_STATES: Final = 12
+MOST_PASTS: Final = 6
 EXTREME_WHITES: Final = (Mired(153.0), Mired(500.0))
 POWER_ON_LOOK: Final = Look(100.0, Mired(366.0))
 """How a Hue lamp comes back from a power cut unless it was told otherwise."""
@@ -37,9 +40,9 @@ class Belief:
         return not self.others and not self.untaken
 
 
-def commanded(belief: Belief, approval: Approval, now_ms: int) -> Belief:
+def commanded(belief: Belief, approval: Approval, limits: Limits, now_ms: int) -> Belief:
     """Return the belief once an approved transition is on its way."""
-    states = possible(belief, now_ms)
+    states = possible(belief, limits, now_ms)
     return Belief(approval.model, approval.others, states, belief.model.target)
 
 
@@ -48,64 +51,125 @@ def taken(belief: Belief) -> Belief:
     return replace(belief, untaken=())
 
 
-def refused(belief: Belief, now_ms: int) -> Belief:
+def refused(belief: Belief, limits: Limits, now_ms: int) -> Belief:
     """Return the belief once the command in flight failed: perhaps not taken, perhaps taken all the same."""
     if not belief.untaken:
         return belief
-    states = distinct((*belief.untaken, belief.model, *belief.others), now_ms)
-    return Belief(states[0], states[1:], (), None)
+    states = (*belief.untaken, belief.model, *belief.others, *_half_taken(belief))
+    first, *others = distinct(states, limits, now_ms)
+    return Belief(first, tuple(others), (), None)
 
 
-def unsent(belief: Belief, now_ms: int) -> Belief:
+def _half_taken(belief: Belief) -> Iterator[LampModel]:
+    """What a dark lamp that took half a command may be: lit in its old colour, or dark in the new one.
+
+    Of a lit lamp, brightness and colour are each in some state already.
+    """
+    model = belief.model
+    for dark in (state for state in belief.untaken if not state.on and model.on):
+        if dark.target.colour == model.target.colour:
+            continue
+        looks = [Look(look.lstar, dark.target.colour) for look in (model.start, model.target)]
+        yield replace(model, start=looks[0], target=looks[1])
+        unseen = Look(0.0, model.target.colour)
+        yield replace(dark, start=unseen, target=unseen)
+
+
+def unsent(belief: Belief, limits: Limits, now_ms: int) -> Belief:
     """Return the belief once the command in flight turns out never to have been sent: as it was before."""
     if not belief.untaken:
         return belief
-    states = distinct(belief.untaken, now_ms)
+    states = distinct(belief.untaken, limits, now_ms)
     return Belief(states[0], states[1:], (), None)
 
 
-def possible(belief: Belief, now_ms: int) -> tuple[LampModel, ...]:
+def possible(belief: Belief, limits: Limits, now_ms: int) -> tuple[LampModel, ...]:
     """Return every state the lamp might be in, the likeliest first."""
-    return distinct((belief.model, *belief.others, *belief.untaken), now_ms)
+    if belief.certain:
+        return (belief.model,)
+    return distinct((belief.model, *belief.others, *belief.untaken), limits, now_ms)
 
 
-def settled(belief: Belief, now_ms: int) -> Belief:
+def settled(belief: Belief, limits: Limits, now_ms: int) -> Belief:
     """Return the belief with states that have become the same put together."""
     if not belief.others:
         return belief
-    states = distinct((belief.model, *belief.others), now_ms)
+    states = distinct((belief.model, *belief.others), limits, now_ms)
     return replace(belief, model=states[0], others=states[1:])
 
 
-def distinct(states: tuple[LampModel, ...], now_ms: int) -> tuple[LampModel, ...]:
-    """Return states without those that can no longer differ; at most ``MOST_STATES``, the outermost ones."""
+def distinct(states: tuple[LampModel, ...], limits: Limits, now_ms: int) -> tuple[LampModel, ...]:
+    """Return states without those that can no longer differ, the likeliest first.
+
+    There are few: beyond ``MOST_STATES`` all but the likeliest are put into bounds that none of them leaves.
+    """
     kept: list[LampModel] = []
     for state in states:
         for index, other in enumerate(kept):
             if _one_future(state, other, now_ms):
-                kept[index] = replace(other, turns=_both(state, other, now_ms))
+                if state.turns != other.turns:
+                    kept[index] = _both_pasts(other, state, limits, now_ms)
                 break
         else:
             kept.append(state)
     if len(kept) <= MOST_STATES:
         return tuple(kept)
-    first = kept[0]
-    colour = look_at(first, now_ms).colour
-    outermost = [
-        first,
-        min(kept, key=lambda lamp: luminance_at(lamp, now_ms)),
-        max(kept, key=lambda lamp: luminance_at(lamp, now_ms)),
-        min(kept, key=lambda lamp: lamp.target.lstar),
-        max(kept, key=lambda lamp: lamp.target.lstar),
-        max(kept, key=lambda lamp: colour_distance_mired(colour, look_at(lamp, now_ms).colour)),
-    ]
-    return tuple(state for index, state in enumerate(outermost) if state not in outermost[:index])
+    return (kept[0], *_bounds(kept[1:], limits, now_ms))
+
+
+def _bounds(states: list[LampModel], limits: Limits, now_ms: int) -> tuple[LampModel, ...]:
+    """Return lamps at rest that enclose every state, now and later: what is safe from each of them is safe.
+
+    A transition is at its fastest from the darkest or brightest start, and from a colour at an edge.
+    """
+    lit = [state for state in states if state.on]
+    dark = [state for state in states if not state.on]
+    unseen = [Look(0.0, colour) for colour in _edges([state.target.colour for state in dark])]
+    found = [replace(dark[0], start=look, target=look) for look in unseen]
+    if not lit:
+        return tuple(found)
+    pasts = [turns for state in states for turns in brought_up(state, limits, now_ms).turns]
+    guard_ms = max(turns.guard_until_ms for turns in pasts)
+    levels = [luminance_at(state, now_ms) for state in lit]
+    levels += [luminance_from_lstar(state.target.lstar) for state in lit]
+    colours = [look_at(state, now_ms).colour for state in lit] + [state.target.colour for state in lit]
+    ends = [(low, colour) for low in (min(levels), max(levels)) for colour in _edges(colours)]
+    for luminance, colour in ends:
+        look = Look(lstar_from_luminance(luminance), colour)
+        past = Turns(0, luminance, luminance, guard_ms, known=False, noted_ms=now_ms)
+        found.append(replace(resting(look, now_ms, lit[0].traits), turns=(past,)))
+    return tuple(found)
+
+
+def _edges(colours: list[Colour]) -> tuple[Colour, ...]:
+    """Return the colours between which all of them lie."""
+    whites = [colour for colour in colours if isinstance(colour, Mired)]
+    others = [colour for colour in colours if isinstance(colour, Xy)]
+    edges: list[Colour] = []
+    if whites:
+        edges += [min(whites, key=_mired), max(whites, key=_mired)]
+    if others:
+        edges += [min(others, key=_x), max(others, key=_x), min(others, key=_y), max(others, key=_y)]
+    return tuple(dict.fromkeys(edges))
+
+
+def _mired(colour: Mired) -> float:
+    return colour.value
+
+
+def _x(colour: Xy) -> float:
+    return colour.x
+
+
+def _y(colour: Xy) -> float:
+    return colour.y
 
 
 def guarded(model: LampModel, now_ms: int, window_ms: int) -> LampModel:
     """Return a lamp of which the last turn is not known: it may have been just now."""
     luminance = luminance_at(model, now_ms)
-    return replace(model, turns=Turns(0, luminance, luminance, now_ms + window_ms, known=False))
+    turns = Turns(0, luminance, luminance, now_ms + window_ms, known=False, noted_ms=now_ms)
+    return replace(model, turns=(turns,))
 
 
 def found(look: Look, belief: Belief, now_ms: int, window_ms: int) -> Belief:
@@ -126,6 +190,18 @@ def unsure(
     ends = [Look(level, look.colour) for level in levels] + [Look(levels[0], shade) for shade in colours]
     others = tuple(guarded(resting(end, now_ms, model.traits), now_ms, window_ms) for end in ends)
     return replace(belief, others=(*belief.others, *others))
+
+
+def unpolled(belief: Belief, now_ms: int, window_ms: int, *, restored: bool) -> Belief:
+    """Return the belief of a lamp that no poll has told of: it might be full on or off.
+
+    One that is known from a checkpoint (``restored``) may have been told anything since.
+    """
+    if restored:
+        return unsure(belief, belief.model.target, now_ms, window_ms, brightness=True, colour=True)
+    model = guarded(belief.model, now_ms, window_ms)
+    dark = resting(Look(0.0, POWER_ON_LOOK.colour), now_ms, model.traits)
+    return Belief(model, (guarded(dark, now_ms, window_ms),))
 
 
 def with_traits(belief: Belief, traits: LampTraits) -> Belief:
@@ -158,14 +234,28 @@ def _one_future(a: LampModel, b: LampModel, now_ms: int) -> bool:
     return (a.start_ms, a.duration_ms, a.start) == (b.start_ms, b.duration_ms, b.start)
 
 
-def _both(a: LampModel, b: LampModel, now_ms: int) -> Turns:
-    if a.turns == b.turns:
-        return a.turns
-    # Extremes that a transition reached since they were noted count as well.
-    levels = [luminance_from_lstar(lamp.start.lstar) for lamp in (a, b)]
-    levels += [luminance_at(lamp, now_ms) for lamp in (a, b)]
-    low = min(a.turns.low, b.turns.low, *levels)
-    high = max(a.turns.high, b.turns.high, *levels)
-    trend = a.turns.trend if a.turns.trend == b.turns.trend else 0
-    known = a.turns.known and b.turns.known
-    return Turns(trend, low, high, max(a.turns.guard_until_ms, b.turns.guard_until_ms), known)
+def _both_pasts(a: LampModel, b: LampModel, limits: Limits, now_ms: int) -> LampModel:
+    """Return a lamp with one future and the pasts of both: it may have turned as either did."""
+    pasts: dict[tuple[int, float, float, bool], Turns] = {}
+    for turns in (*brought_up(a, limits, now_ms).turns, *brought_up(b, limits, now_ms).turns):
+        same = pasts.get(turns.meaning)
+        if same is None or same.guard_until_ms < turns.guard_until_ms:
+            pasts[turns.meaning] = turns
+    while len(pasts) > MOST_PASTS:
+        _drop_nearest(pasts)
+    return replace(a, turns=tuple(pasts.values()))
+
+
+def _drop_nearest(pasts: dict[tuple[int, float, float, bool], Turns]) -> None:
+    """Put the two pasts that differ least into one that turns first and may turn again last."""
+    ordered = sorted(pasts)
+    gaps = [
+        (abs(a[1] - b[1]) + abs(a[2] - b[2]) if (a[0], a[3]) == (b[0], b[3]) else 9.0, a, b)
+        for a, b in pairwise(ordered)
+    ]
+    _, a, b = min(gaps)
+    one, other = pasts.pop(a), pasts.pop(b)
+    guard_ms = max(one.guard_until_ms, other.guard_until_ms)
+    low, high = min(one.low, other.low), max(one.high, other.high)
+    both = replace(one, low=low, high=high, guard_until_ms=guard_ms)
+    pasts[both.meaning] = both

@@ -46,7 +46,8 @@ class LampTraits:
             return 0.0
         luminance = max(luminance_from_lstar(lstar), self.floor_luminance)
         half = 0.5 / self.brightness_steps
-        return lstar_from_luminance(luminance + half) - lstar_from_luminance(luminance)
+        # Downwards, where L* is steeper: a level between two steps is often nearer to the fainter one.
+        return lstar_from_luminance(luminance) - lstar_from_luminance(max(luminance - half, 0.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,8 @@ class Turns:
     """Which way brightness last went, to see when it turns back (luminance 0 to 1).
 
     ``trend`` is +1 rising, -1 falling, 0 not known. ``low`` and ``high`` are the extremes since the last
-    turn. Before ``guard_until_ms`` it may not turn again. ``known`` False: which way it went before is lost
-    (a restart), so the first way it goes may be a turn and counts as one.
+    turn, up to ``noted_ms``. Before ``guard_until_ms`` it may not turn again. ``known`` False: which way it
+    went before is lost (a restart), so the first way it goes may be a turn and counts as one.
     """
 
     trend: int = 0
@@ -63,13 +64,23 @@ class Turns:
     high: float = 0.0
     guard_until_ms: int = 0
     known: bool = True
+    noted_ms: int = 0
+
+    @property
+    def meaning(self) -> tuple[int, float, float, bool]:
+        """What decides when it turns next; two pasts that agree in it differ in their guards alone."""
+        if self.trend == 0:
+            return 0, self.low, self.high, self.known
+        extreme = self.high if self.trend > 0 else self.low
+        return self.trend, extreme, extreme, True
 
 
 @dataclass(frozen=True, slots=True)
 class LampModel:
     """One lamp: from ``start`` at ``start_ms`` to ``target`` in ``duration_ms``, then at rest.
 
-    A lamp that is off has ``on`` False and both looks at L* 0.
+    A lamp that is off has ``on`` False and both looks at L* 0. ``turns`` are all the pasts it may have had:
+    after a command in doubt nobody knows which way it last went.
     """
 
     on: bool
@@ -78,7 +89,7 @@ class LampModel:
     target: Look
     duration_ms: int = 0
     traits: LampTraits = field(default_factory=LampTraits)
-    turns: Turns = field(default_factory=Turns)
+    turns: tuple[Turns, ...] = (Turns(),)
 
     @property
     def end_ms(self) -> int:
@@ -89,8 +100,8 @@ class LampModel:
 def resting(look: Look, now_ms: int, traits: LampTraits | None = None) -> LampModel:
     """Return a lamp at rest with a look; off when L* is 0."""
     luminance = luminance_from_lstar(look.lstar)
-    turns = Turns(low=luminance, high=luminance)
-    return LampModel(look.lstar > 0.0, now_ms, look, look, 0, traits or LampTraits(), turns)
+    turns = Turns(low=luminance, high=luminance, noted_ms=now_ms)
+    return LampModel(look.lstar > 0.0, now_ms, look, look, 0, traits or LampTraits(), (turns,))
 
 
 def progress(model: LampModel, now_ms: int) -> float:
@@ -136,7 +147,8 @@ def shown(look: Look, traits: LampTraits) -> Look:
 def begun(model: LampModel, target: Look, duration_ms: int, now_ms: int) -> LampModel:
     """Return the lamp with a new transition begun, from where it lives now. ``turns`` are as they were."""
     if target.lstar <= 0.0:
-        return replace(model, on=False, start_ms=now_ms, start=target, target=target, duration_ms=0)
+        dark = Look(0.0, colour_at(model, now_ms))
+        return replace(model, on=False, start_ms=now_ms, start=dark, target=dark, duration_ms=0)
     start = look_at(model, now_ms)
     if not model.on:
         start = Look(min(model.traits.floor_lstar, target.lstar), target.colour)
@@ -147,30 +159,38 @@ def begun(model: LampModel, target: Look, duration_ms: int, now_ms: int) -> Lamp
     )
 
 
-def turned(model: LampModel, now_ms: int, threshold: float, window_ms: int) -> Turns:
+def turned(model: LampModel, now_ms: int, threshold: float, window_ms: int) -> tuple[Turns, ...]:
     """Return its turns brought up to an instant.
 
     A turn is counted when luminance has gone back from its extreme by more than ``threshold``; from then
     on, for ``window_ms``, the next is not allowed.
     """
-    turns = model.turns
-    first, last = luminance_from_lstar(model.start.lstar), luminance_at(model, now_ms)
+    last = luminance_at(model, now_ms)
+    return tuple(_turned(turns, model, last, now_ms, threshold, window_ms) for turns in model.turns)
+
+
+def _turned(
+    turns: Turns, model: LampModel, last: float, now_ms: int, threshold: float, window_ms: int
+) -> Turns:
+    # What it did before they were noted may have been another lamp's past: only the way since counts.
+    since_ms = max(turns.noted_ms, model.start_ms)
+    first = luminance_at(model, since_ms)
     low, high = min(turns.low, first, last), max(turns.high, first, last)
     if turns.trend == 0:
         way = 1 if last - low > threshold + _TINY and last >= first else 0
         way = -1 if not way and high - last > threshold + _TINY and last <= first else way
-        if way:
-            guard_ms = turns.guard_until_ms
-            if not turns.known:
-                passed = low + threshold if way > 0 else high - threshold
-                guard_ms = max(guard_ms, _passed_ms(model, passed, now_ms) + window_ms)
-            return Turns(way, last, last, guard_ms)
-        return Turns(0, low, high, turns.guard_until_ms, turns.known)
+        if not way:
+            return Turns(0, low, high, turns.guard_until_ms, turns.known, now_ms)
+        guard_ms = turns.guard_until_ms
+        if not turns.known:
+            # Where it stood is not known either, so it may have passed any line as late as it still moved.
+            guard_ms = max(guard_ms, min(max(model.end_ms, since_ms), now_ms) + window_ms)
+        return Turns(way, last, last, guard_ms, noted_ms=now_ms)
     passed = high - threshold if turns.trend > 0 else low + threshold
-    went_back = (passed - last) * turns.trend
-    if went_back <= _TINY:
-        return Turns(turns.trend, low, high, turns.guard_until_ms)
-    return Turns(-turns.trend, last, last, _passed_ms(model, passed, now_ms) + window_ms)
+    if (passed - last) * turns.trend <= _TINY:
+        return Turns(turns.trend, low, high, turns.guard_until_ms, noted_ms=now_ms)
+    passed_ms = max(_passed_ms(model, passed, now_ms), min(since_ms, now_ms))
+    return Turns(-turns.trend, last, last, passed_ms + window_ms, noted_ms=now_ms)
 
 
 def _passed_ms(model: LampModel, luminance: float, now_ms: int) -> int:

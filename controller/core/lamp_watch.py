@@ -26,6 +26,8 @@ HAND_XY_MIRED: Final = 40.0
 SETTLE_MS: Final = 3_000
 """Real time after our own command, and after a fade's end, in which a poll may still be old."""
 LOST_PERCENT: Final = 1.0
+POWER_CUT_AGAIN_MS: Final = 600_000
+"""Full brightness found again within this long (real ms) of the last time is a hand, not the mains."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,26 @@ def looks_like_power_on(reading: Reading, model: LampModel) -> bool:
         return False
     colour = reading.colour
     return colour is None or colour_distance_mired(colour, POWER_ON_LOOK.colour) <= 8.0
+
+
+@dataclass(slots=True)
+class PowerCuts:
+    """Tells the mains from somebody who wants full brightness, which looks the same in a poll.
+
+    ``over``: since the last cut the lamp has come home to its plan.
+    """
+
+    speed: int = 1
+    over: bool = True
+    _found_ms: int | None = None
+
+    def is_another(self, now_ms: int) -> bool:
+        """Say whether a lamp found as after a power cut had one: not if it was led home from one lately."""
+        before, self._found_ms = self._found_ms, now_ms
+        # One that has not come home yet was cut off once more: mains often flicker.
+        cut = before is None or not self.over or now_ms - before > POWER_CUT_AGAIN_MS * self.speed
+        self.over = self.over and not cut
+        return cut
 
 
 def looks_lost(reading: Reading, earlier: Look | None) -> bool:

@@ -7,7 +7,7 @@ construction: every fade starts from where the slot before it had got to.
 
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from controller.core.light import Look, mix_colours
@@ -17,16 +17,25 @@ from controller.core.units import lerp
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One stay in a phase: which, from when, how long (session ms)."""
+    """One stay in a phase: which, from when, how long (session ms).
+
+    ``lit_ms``: for so long its light moved, where that is less than its length: a last phase that ran on.
+    """
 
     phase_index: int
     start_ms: int
     length_ms: int
+    lit_ms: int | None = None
 
     @property
     def end_ms(self) -> int:
         """Session time at which the slot ends."""
         return self.start_ms + self.length_ms
+
+    @property
+    def light_ms(self) -> int:
+        """For how long from its start the phase's light moves."""
+        return self.length_ms if self.lit_ms is None else min(self.lit_ms, self.length_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +123,16 @@ def mix_looks(start: Look, end: Look, fraction: float) -> Look:
 
 def lay_out(score: Score) -> Timeline:
     """Return the timeline of a score as it was written."""
-    return with_lengths(score, [(index, phase.length_ms) for index, phase in enumerate(score.phases)])
+    return _end_to_end(score, [Slot(index, 0, phase.length_ms) for index, phase in enumerate(score.phases)])
 
 
-def with_lengths(score: Score, stays: list[tuple[int, int]]) -> Timeline:
-    """Return a timeline of stays, each a phase index and a length in ms, end to end."""
+def _end_to_end(score: Score, stays: list[Slot]) -> Timeline:
+    """Return the timeline of stays, each begun where the one before it ends."""
     slots: list[Slot] = []
     at = 0
-    for phase_index, length_ms in stays:
-        slots.append(Slot(phase_index, at, length_ms))
-        at += length_ms
+    for stay in stays:
+        slots.append(replace(stay, start_ms=at))
+        at += stay.length_ms
     frozen = tuple(slots)
     tracks = {zone: _track(score, frozen, zone) for zone in score.resting}
     return Timeline(score, frozen, tracks, _place_cues(score, frozen), _place_cards(score))
@@ -163,11 +172,19 @@ def _when(placed: PlacedCue | PlacedCard) -> int:
 
 def resized(timeline: Timeline, slot: int, delta_ms: int, session_ms: int) -> Timeline:
     """Lengthen (or shorten) a slot; a slot in force cannot end before ``session_ms``."""
-    stays = _stays(timeline)
-    phase_index, length = stays[slot]
-    least = max(0, session_ms - timeline.slots[slot].start_ms) if slot <= timeline.slot_at(session_ms) else 0
-    stays[slot] = (phase_index, max(length + delta_ms, least))
-    return with_lengths(timeline.score, stays)
+    stays = list(timeline.slots)
+    least = max(0, session_ms - stays[slot].start_ms) if slot <= timeline.slot_at(session_ms) else 0
+    stays[slot] = _lasting(stays[slot], max(stays[slot].length_ms + delta_ms, least), session_ms)
+    return _end_to_end(timeline.score, stays)
+
+
+def _lasting(slot: Slot, length_ms: int, session_ms: int) -> Slot:
+    """Return a slot with another length. One that ran on beyond its plan keeps the light that it had.
+
+    In a longer plan a fade that was cut at its end would have gone on in the past, and the light would jump.
+    """
+    lit_ms = slot.light_ms if session_ms > slot.start_ms + slot.light_ms else slot.lit_ms
+    return replace(slot, length_ms=length_ms, lit_ms=lit_ms)
 
 
 def jumped(timeline: Timeline, session_ms: int, phase_index: int) -> Timeline:
@@ -177,17 +194,14 @@ def jumped(timeline: Timeline, session_ms: int, phase_index: int) -> Timeline:
     """
     now = timeline.slot_at(session_ms)
     planned = {slot.phase_index: slot.length_ms for slot in timeline.slots[now + 1 :]}
-    stays = _stays(timeline)[: now + 1]
-    stays[now] = (stays[now][0], session_ms - timeline.slots[now].start_ms)
+    stays = list(timeline.slots[: now + 1])
+    stays[now] = _lasting(stays[now], session_ms - stays[now].start_ms, session_ms)
     phases = timeline.score.phases
     stays += [
-        (index, planned.get(index, phases[index].length_ms)) for index in range(phase_index, len(phases))
+        Slot(index, 0, planned.get(index, phases[index].length_ms))
+        for index in range(phase_index, len(phases))
     ]
-    return with_lengths(timeline.score, stays)
-
-
-def _stays(timeline: Timeline) -> list[tuple[int, int]]:
-    return [(slot.phase_index, slot.length_ms) for slot in timeline.slots]
+    return _end_to_end(timeline.score, stays)
 
 
 def _track(score: Score, slots: tuple[Slot, ...], zone: ZoneId) -> ZoneTrack:
@@ -201,11 +215,11 @@ def _track(score: Score, slots: tuple[Slot, ...], zone: ZoneId) -> ZoneTrack:
 
 
 def _slot_fades(steps: tuple[LightStep, ...], slot: Slot, zone: ZoneId, live: Look) -> list[Fade]:
-    mine = [step for step in steps if zone in step.looks and step.offset_ms < slot.length_ms]
+    mine = [step for step in steps if zone in step.looks and step.offset_ms < slot.light_ms]
     fades: list[Fade] = []
     for index, step in enumerate(mine):
         start_ms = slot.start_ms + step.offset_ms
-        following = mine[index + 1].offset_ms if index + 1 < len(mine) else slot.length_ms
+        following = mine[index + 1].offset_ms if index + 1 < len(mine) else slot.light_ms
         whole = Fade(start_ms, start_ms + step.fade_ms, live, step.looks[zone])
         cut_ms = min(whole.end_ms, slot.start_ms + following)
         # A fade cut short by the next step or the slot's end stops where it has got to: no jump.

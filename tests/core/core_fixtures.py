@@ -85,6 +85,8 @@ class Driver:
         self.state = done.state
         self.records += done.records
         self.effects += done.effects
+        # What is due now has happened now: else whoever waits for it would never sleep again.
+        assert done.next_due_ms is None or done.next_due_ms > self.now_ms
         return done
 
     def do(self, body: c.Body, by: str = "therapist:a") -> Step:

@@ -1,5 +1,8 @@
 """What the simulation found: the edges of holds, jumps, crashes and levels."""
 
+from dataclasses import replace
+
+import pytest
 from core_fixtures import MIN, SCORE, Driver
 
 from controller.core import commands as c
@@ -42,3 +45,60 @@ def test_only_a_persons_word_counts_as_a_touch_of_the_sound() -> None:
     room.do(c.Volume(-8.0))
     room.do(c.Undo())
     assert room.state.sound.touches == before + 3
+
+
+@pytest.mark.parametrize("shorten", [True, False])
+def test_a_cue_put_off_comes_when_it_was_said_whatever_becomes_of_its_phase(shorten: bool) -> None:
+    room = Driver().start().wait(MIN)
+    room.do(c.GotoPhase("peak"))
+    room.wait(MIN)
+    room.do(c.PromptDefer("1.water", 11.0))  # due after 5 min of the phase: now at 16
+    if shorten:
+        room.do(c.Extend(-19.0))
+        room.do(c.NextPhase())
+    else:
+        room.do(c.Extend(20.0))
+    room.wait(30 * MIN)
+    out = [(at, rec) for at, rec in room.of("prompt_cued") if rec.body.prompt == "water"]  # type: ignore[union-attr]
+    assert [at for at, _ in out] == [17 * MIN]
+
+
+def test_a_cue_put_off_in_a_last_phase_that_was_shortened_still_comes() -> None:
+    room = Driver().start().wait(MIN)
+    room.do(c.GotoPhase("peak"))
+    room.do(c.PromptDefer("1.water", 10.0))
+    room.do(c.Extend(-19.0))
+    room.do(c.NextPhase())
+    room.wait(40 * MIN)
+    assert "water" in [rec.body.prompt for _, rec in room.of("prompt_cued")]  # type: ignore[union-attr]
+
+
+def test_a_card_put_off_comes_at_its_time_though_its_anchor_moved() -> None:
+    room = Driver().start().wait(MIN)
+    room.do(c.PromptDefer("a.bp-after", 1.0))  # dose expected at 10 min, the card 8 min after it: at 19
+    room.do(c.Extend(20.0))
+    room.wait(45 * MIN)
+    out = [at for at, rec in room.of("prompt_cued") if rec.body.cue_id == "a.bp-after"]  # type: ignore[union-attr]
+    assert out == [19 * MIN]
+
+
+def test_a_cue_of_a_slot_that_was_jumped_away_keeps_nobody_awake() -> None:
+    room = Driver().start().wait(MIN)
+    room.do(c.PromptDefer("1.water", 5.0))
+    room.do(c.GotoPhase("talk"))
+    room.wait(20 * MIN)
+    assert "water" not in [rec.body.prompt for _, rec in room.of("prompt_cued")]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("body", [c.GotoPhase("arrival"), c.Extend(1.0), c.Extend(30.0)])
+def test_a_last_phase_that_ran_on_leaves_the_light_where_it_was(body: c.Body) -> None:
+    # Talk fades up for 5 min and is cut after 1; the session goes on to its minimum, and then somebody jumps.
+    room = Driver().start(replace(SCORE, minimum_ms=40 * MIN))
+    room.do(c.GotoPhase("talk"))
+    room.wait(10_000)
+    room.do(c.Extend(-14.0))
+    room.wait(20 * MIN)
+    before = room.look()
+    room.do(body)
+    assert room.look().lstar == pytest.approx(before.lstar)
+    assert room.look(after_ms=1_000).lstar == pytest.approx(before.lstar, abs=0.5)

@@ -226,3 +226,20 @@ async def test_every_acknowledged_record_survives_a_kill(path: Path) -> None:
         assert await journal.missing_after("s1") is None
         first = max(kept) + 1
         await journal.close()
+
+
+async def test_the_newest_session_comes_with_what_was_told_since(tmp_path: Path) -> None:
+    journal = await open_journal(tmp_path / "room.sqlite3")
+    rest = Record(1, "therapist:a", VolumeSet(-3.0, UNTIL_RELEASED), "rest-1")
+    assert await journal.newest_session() == ()
+    await journal.append([rest])
+    assert await journal.newest_session() == (rest,)
+    first = [started("s1"), step("s1", 1)]
+    second = [started("s2"), step("s2", 2), Record(9, "therapist:a", SessionEnded("anyway"), "end-2", "s2")]
+    since = Record(10, "therapist:a", VolumeSet(-6.0, UNTIL_RELEASED), "rest-2")
+    await journal.append([*first, *second, since])
+    assert list(await journal.newest_session()) == [*second, since]
+    ids = await journal.command_ids()
+    assert ids[:2] == ("rest-2", "end-2")
+    assert "rest-1" in ids
+    await journal.close()

@@ -338,3 +338,51 @@ def test_a_driver_that_forgot_a_lamp_is_reminded() -> None:
     room.clock.now = due
     room.desk.tick()
     assert "a" in room.lights.woken
+
+
+@pytest.mark.parametrize("gap_ms", [0, 1_000, 8_000])
+def test_mains_that_flicker_are_not_taken_for_a_hand(gap_ms: int) -> None:
+    room, told = world(DIM, names=("a",))
+    follow(room, Constant(DIM))
+    room.run(30_000)
+    lamp = room.lights.lamps["a"]
+    for _ in range(3):
+        lamp.cut_power(room.clock.now)
+        lamp.give_power(room.clock.now)
+        room.run(6_000 + gap_ms)
+    room.run(3 * MIN)
+    assert told.hands == []
+    assert percent(room) == pytest.approx(2.0, abs=0.1)
+
+
+def test_what_was_asked_while_a_lamp_was_away_lends_no_speed_when_it_is_back() -> None:
+    room, _ = world(WARM, names=("a",))
+    follow(room, Constant(WARM))
+    room.run(10_000)
+    lamp = room.lights.lamps["a"]
+    lamp.cut_power(room.clock.now)
+    room.run(5_000)
+    follow(room, ramp(room, DIM), Authority.THERAPIST)
+    room.run(60_000)
+    sent = len(room.lights.sent)
+    lamp.give_power(room.clock.now)
+    room.run(3 * MIN)
+    assert {command.authority for _, command in room.lights.sent[sent:]} == {Authority.SCORE}
+    check_speeds(lamp, blind_ms=1)
+    assert percent(room) == pytest.approx(2.0, abs=0.1)
+
+
+def test_a_lamp_that_may_stand_at_full_is_put_out_in_stages() -> None:
+    # One chord down to the floor would take eight minutes: its dark end sets its pace.
+    room, _ = world(look_from_percent(50, 2700), names=("a",))
+    follow(room, Constant(look_from_percent(50, 2700)))
+    room.run(10_000)
+    lamp = room.lights.lamps["a"]
+    lamp.powered = False
+    room.run(5_000)
+    follow(room, Constant(Look(0.0, DIM.colour)))
+    room.run(5_000)
+    lamp.powered = True
+    room.run(2 * MIN)
+    assert percent(room) == 0.0
+    check_speeds(lamp)

@@ -45,6 +45,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=1_000, help="how many")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--seed", type=int, help="this one only")
+    parser.add_argument("--stop", action="store_true", help="end at the first that broke")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     given = parser.parse_args()
     seeds = (
@@ -59,6 +60,8 @@ def main() -> int:
         if summary is None:
             broken += 1
             print(f"seed {seed}: {fault}", flush=True)
+            if given.stop:
+                return 1
             continue
         for name in ("virtual_ms", "commands", "records", "lamp_commands", "crashes", "faults"):
             sums[name] += getattr(summary, name)

@@ -11,7 +11,7 @@ from sim_wants import Wants
 from controller.core import commands as c
 from controller.core import records as r
 from controller.core.evolve import evolve
-from controller.core.light import Look, colour_distance_mired
+from controller.core.light import colour_distance_mired
 from controller.core.score import Audience
 from controller.core.session import PublishPrompt
 from controller.core.state import RoomState, SessionState, new_room, zone_look
@@ -24,6 +24,9 @@ SOUND_WORDS = (
     c.Volume, c.VolumeTrim, c.Mood, c.SkipTrack, c.Silence, c.Sound, c.SoundRelease,
     c.TakeScene, c.SceneRelease, c.Undo,
 )  # fmt: skip
+
+
+OFF_MS = 10_000
 
 
 @dataclass
@@ -165,25 +168,30 @@ def _slot(state: RoomState) -> int | None:
     return None if session is None else session.entered_slot
 
 
-def check_lamp(lamp: EyeLamp, state: RoomState, now: int, *, whites: bool) -> bool:
-    """Whether a lamp is calm and on its plan. A calm one that is not breaks the promise."""
+def check_lamp(lamp: EyeLamp, state: RoomState, now: int, *, whites: bool, certain: bool) -> bool:
+    """Whether a lamp is on its plan, in brightness and colour. A calm one that is not breaks the promise."""
     wish, eye = zone_look(state, LAMPS[lamp.name], now), lamp.look(now)
     floor = lstar_from_luminance(1 / 254)
-    near = _near(eye.lstar, wish.lstar, floor)
+    # A lamp told to be off is off, not left glowing: it had time for the last step.
+    dark = wish.lstar <= 0.0 and zone_look(state, LAMPS[lamp.name], now - OFF_MS).lstar <= 0.0
+    near = eye.lstar <= 0.0 if dark else _near(eye.lstar, wish.lstar, floor)
     calm = now >= lamp.calm_from_ms and lamp.powered and lamp.reachable and not (lamp.blind or lamp.by_hand)
+    calm = calm and (certain or now >= lamp.doubt_until_ms)
     if calm and not near:
         raise BrokenPromiseError("plan", f"{lamp.name} shows {eye}, the plan is {wish}")
-    if not whites or wish.lstar < floor or not lamp.level.at(now):
+    if wish.lstar < floor or not lamp.level.at(now):
         return near
     same = colour_distance_mired(wish.colour, eye.colour) <= 12.0
-    if calm and now >= lamp.tint_calm_from_ms and not same:
+    if whites and calm and now >= lamp.tint_calm_from_ms and not same:
         raise BrokenPromiseError("plan", f"{lamp.name} shows {eye}, the plan is {wish}")
     return near and same
 
 
 def _near(eye: float, wish: float, floor: float) -> bool:
-    if wish < floor:
-        return eye <= floor + 1e-6
+    """Within 1.2 L* and half a step of the plan; below a lamp's floor it glows at the floor or is off."""
+    if wish < floor and eye <= floor:
+        return True
+    wish = max(wish, floor)
     y = luminance_from_lstar(wish)
     return abs(eye - wish) <= 1.2 + lstar_from_luminance(y + 0.6 / 254) - lstar_from_luminance(y)
 
@@ -213,6 +221,3 @@ def fade_of(body: c.Body) -> int:
             return body.scene.fade_ms
         case _:
             return 5_000
-
-
-DARK = Look(0.0, REST["ceiling"].colour)

@@ -110,17 +110,14 @@ class Disk(Generic[S]):
         self.waiting.clear()
         return lost
 
-    def open_session(self) -> list[r.Record]:
-        """The records of the session that has not ended."""
-        begun, ended = None, set()
-        for record in self.durable:
-            if isinstance(record.body, r.SessionStarted):
-                begun = record.body.session_id
-            elif isinstance(record.body, r.SessionEnded):
-                ended.add(record.session_id)
-        if begun is None or begun in ended:
-            return []
-        return [record for record in self.durable if record.session_id == begun]
+    def newest_session(self) -> list[r.Record]:
+        """The records since the newest session began, its own and those after its end."""
+        begun = [i for i, record in enumerate(self.durable) if isinstance(record.body, r.SessionStarted)]
+        return self.durable[begun[-1] if begun else 0 :]
+
+    def command_ids(self) -> set[str]:
+        """Every command that the records tell of."""
+        return {record.command_id for record in self.durable if record.command_id is not None}
 
 
 @dataclass

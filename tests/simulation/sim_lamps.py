@@ -21,7 +21,11 @@ FLOOR = 1 / STEPS
 LSTAR_PER_S = {"score": 2.0, "therapist": 25.0}
 MIRED_PER_S = {"score": 2.0, "therapist": 50.0}
 HELP_MS = 3_000
-HELP_LUMINANCE_PER_S = 0.5 / 3.0
+HELP_LUMINANCE = 0.5
+HELP_LUMINANCE_PER_S = HELP_LUMINANCE / 3.0
+DOUBT_MS = 600_000
+"""A lamp that may glow at its floor or stand at full can only be led by one chord; by the score's speed from
+the floor to full that takes 474 s."""
 TURN = 0.10
 TURN_WINDOW_MS = 2_000
 AUTHORITIES = (Authority.SCORE, Authority.THERAPIST, Authority.HELP)
@@ -82,6 +86,7 @@ class EyeLamp:
     by_hand: bool = False
     calm_from_ms: int = 0
     tint_calm_from_ms: int = 0
+    doubt_until_ms: int = 0
     _way: int = 0
     _low: float = 0.0
     _high: float = 0.0
@@ -103,11 +108,16 @@ class EyeLamp:
             self.level = Level(now_ms, 0.0, 0.0, 0, "world")
             return
         end = luminance_from_lstar(told.look.lstar)
-        if y <= 0.0 and half != "colour":
-            y, colour = min(FLOOR, end), told.look.colour
+        if y <= 0.0:
+            if half == "colour":  # it stays dark: nobody sees how its colour changes
+                self.tint = Tint(now_ms, told.look.colour, told.look.colour, 0, "world")
+                return
+            y = min(FLOOR, end)
             if end > FLOOR * 1.03 and told.duration_ms <= 0:
                 raise BrokenPromiseError("light", f"{self.name} came on at {end:.3f} of its luminance")
-            self.tint = Tint(now_ms, colour, colour, 0, "world")
+            if half == "both":  # else it comes on with the colour that it went out with
+                colour = told.look.colour
+                self.tint = Tint(now_ms, colour, colour, 0, "world")
         if half != "colour":
             self.level = Level(now_ms, y, end, told.duration_ms, self._blame(why))
         if half != "bri":
@@ -145,6 +155,8 @@ class EyeLamp:
                 if ramp.at_ms >= self.calm_from_ms:
                     raise BrokenPromiseError("help", f"{self.name} was dimmed by help: {ramp}")
                 self._check_level(replace(ramp, why="therapist"), lived_ms)
+            if ramp.end > max(HELP_LUMINANCE, ramp.start) + 1.0 / STEPS:
+                raise BrokenPromiseError("help", f"{self.name} goes beyond the help light: {ramp}")
             if per_s > HELP_LUMINANCE_PER_S * 1.001:
                 raise BrokenPromiseError("help", f"{self.name} rose {per_s:.3f}/s: {ramp}")
             return
@@ -285,6 +297,7 @@ class FailingBridge:
         lamp, until = self.lamps[fixture], self.clock.now_ms() + calm_after_ms
         lamp.calm_from_ms = max(lamp.calm_from_ms, until)
         lamp.tint_calm_from_ms = max(lamp.tint_calm_from_ms, until)
+        lamp.doubt_until_ms = max(lamp.doubt_until_ms, self.clock.now_ms() + DOUBT_MS)
 
     def reports(self) -> Sequence[LampReport]:
         """What a poll finds: targets, as bridges tell them."""

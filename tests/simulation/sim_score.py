@@ -34,7 +34,14 @@ REST = {
 }
 TABLETS = ("therapist:tablet-1", "therapist:tablet-2", "program:mqtt")
 SCENES = (
-    Scene("help", {z: look_from_percent(50, 2700) for z in ZONES}, 3_000, music_db=-20.0, is_help=True),
+    # A clinic may ask for more than help gives: the envelope ends it at half, and the rest is a person's.
+    Scene(
+        "help",
+        {z: look_from_percent(80 if z == "bedside" else 50, 2700) for z in ZONES},
+        3_000,
+        music_db=-20.0,
+        is_help=True,
+    ),
     Scene("path", {"path": look_from_percent(6, 2000)}, to_speakers=True, returns_after_ms=10 * MIN),
     Scene("reading", {"bedside": look_from_percent(60, 3000), "ceiling": look_from_percent(25, 2700)}),
 )

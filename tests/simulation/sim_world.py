@@ -5,12 +5,12 @@
 
 import heapq
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
 
 from sim_checks import LIGHT_WORDS, SOUND_WORDS, Checks, check_lamp, fade_of, touched_zones
-from sim_daemon import Daemon, Happened, Surroundings
+from sim_daemon import RECOVERY_LIMIT_MS, Daemon, Happened, Surroundings
 from sim_disk import Broker, Disk
 from sim_lamps import BrokenPromiseError, EyeLamp, FailingBridge, Level, Tint
 from sim_score import LAMPS, MIN, POOLS, REST, Tapper, random_score
@@ -23,8 +23,8 @@ from controller.core import commands as c
 from controller.core import records as r
 from controller.core.envelope import Authority
 from controller.core.light import Mired
-from controller.core.session import PublishPrompt, StoreNote
-from controller.core.state import RoomState, zone_authority
+from controller.core.session import PublishPrompt, StoreNote, fold
+from controller.core.state import RoomState, SessionState, zone_authority
 
 START_MS = 1_700_000_000_000
 WORD_MS = 35_000
@@ -75,10 +75,10 @@ class World:
         self.acked: set[str] = set()
         self.sent: list[c.Command] = []
         self.told_commands: set[str] = set()
-        self.forgotten: set[str] = set()
         self.summary = Summary(seed, 0, 0, 0, 0, 0, 0, 0, 0, 0)
         self.crashed_ms = 0
-        self.sessions = 0
+        self.sessions = self.started = 0
+        self.asks = False
         minutes, commands = self.rng.choices(KINDS, (1, 2, 4, 5))[0]
         self.end_ms = START_MS + round(minutes * 1.15 * MIN)
         self._plan(minutes, commands)
@@ -104,10 +104,7 @@ class World:
         self.sessions += 1
         score = random_score(Random(f"{self.seed}.score.{self.sessions}"), minutes)
         sheet = c.SessionSheet(excluded_pools=("tender",) if self.rng.random() < 0.2 else ())
-        session_id = f"{self.seed:08x}{self.sessions:024x}"[::-1]
-        self.send(
-            c.Command(f"start-{self.sessions}", "therapist:tablet-1", c.Start(session_id, score, sheet))
-        )
+        self.send(c.Command(f"start-{self.sessions}", "therapist:tablet-1", c.Start("", score, sheet)))
 
     def tap(self) -> None:
         """Somebody asks for something; at times an old command comes once more."""
@@ -131,16 +128,17 @@ class World:
         self.told_commands.add(command.command_id)
         before = self.summary.records
         name = command.command_id
+        self.sent.append(command)
+        if isinstance(command.body, c.Start):  # every request for a start is given an id of its own
+            self.started += 1
+            session_id = f"{self.seed:08x}{self.started:024x}"[::-1]
+            command = replace(command, body=replace(command.body, session_id=session_id))
         outcome = daemon.submit(command, lambda written: self._answer(name, written=written))
         self.summary.commands += 1
         self.summary.refused += outcome == "refused"
         self.summary.repeated += outcome == "repeated"
-        if isinstance(command.body, c.Start) and outcome == "done":
-            # A session remembers its own commands; those before it are not replayed from its records.
-            self.forgotten = set(self.told_commands)
-        if known and name in self.acked - self.forgotten and self.summary.records != before:
+        if known and name in self.acked and self.summary.records != before:
             raise BrokenPromiseError("once", f"{command} came again and did something")
-        self.sent.append(command)
 
     def _answer(self, command_id: str, *, written: bool) -> None:
         if written:
@@ -162,20 +160,37 @@ class World:
         """Start a daemon from what the disk knows."""
         if self.daemon is not None:
             return
-        records = self.around.disk.open_session()
-        self.checks.recovered(records, self.broker)
         if self.crashed_ms:
             self._check_acked()
         self.daemon = Daemon(self.around, self._told, self._by_hand)
-        self.daemon.recover()
-        if not records:
-            self.checks.wants = Wants()
-            self.forgotten = set(self.told_commands)
+        self.asks = False
+        self.daemon.recover(self._found)
+        session = self.daemon.state.live_session
+        if self.asks != (session is not None and session.status == "asking") and not self._asked(session):
+            raise BrokenPromiseError("asks", f"back after too long: {self.asks}, it is {session}")
         self.around.speaker.reset()
         for name in LAMPS:
             self.around.bridge.disturbed(name, SCORE_MS)
             self.hands[name].clear()
         self.at(self.clock.now_ms() + self.rng.randrange(100, 1_400), self.poll_once)
+
+    def _found(self, records: list[r.Record]) -> None:
+        """What the daemon begins with: never nothing while a session has not ended."""
+        disk, now = self.around.disk, self.clock.now_ms()
+        self.checks.recovered(records, self.broker)
+        session = self.checks.shadow.live_session
+        if session is None and fold(REST, disk.newest_session()).live_session is not None:
+            raise BrokenPromiseError("acknowledged", "a session that has not ended is not taken up")
+        if not records:
+            self.checks.wants = Wants()
+            return
+        alive_ms = disk.checkpoint.get("alive_ms")
+        away_ms = now - max(alive_ms if isinstance(alive_ms, int) else 0, records[-1].at_ms)
+        self.asks = session is not None and away_ms > RECOVERY_LIMIT_MS
+
+    def _asked(self, session: SessionState | None) -> bool:
+        """Whether it was asking before the crash already, and nobody has answered."""
+        return session is not None and not self.asks and session.status == "asking"
 
     def _check_acked(self) -> None:
         """Every command that was answered as written is in the records of its session."""
@@ -302,8 +317,9 @@ class World:
             if lamp.blind and daemon.knows(lamp, now):
                 lamp.blind = False
                 bridge.disturbed(name, SCORE_MS)
-            near = led and check_lamp(lamp, state, now, whites=self.whites)
-            if near and now >= max(lamp.calm_from_ms, self.words_until[name]):
+            near = led and check_lamp(lamp, state, now, whites=self.whites, certain=daemon.is_certain(name))
+            there = lamp.powered and lamp.reachable
+            if near and there and now >= max(lamp.calm_from_ms, self.words_until[name]):
                 self.words[name] = False
 
     def next_due_ms(self) -> int:

@@ -172,15 +172,21 @@ def check_speeds(
 ) -> None:
     """Every piece of our own doing was inside the envelope.
 
-    For ``blind_ms`` after somebody else changed the lamp nobody can have known of it. With ``doubt``, help
-    may dim a lamp of which it did not know how bright it was, as a therapist may.
+    For ``blind_ms`` after somebody else changed the lamp nobody can have known of it, nor until the
+    transition has run out that was sent before or meanwhile: polls then tell only its end. With ``doubt``,
+    help may dim a lamp of which it did not know how bright it was, as a therapist may.
     """
-    changed = -(10**15)
+    blind_until = sent_end = -(10**15)
     for index, (piece, lived_ms) in enumerate(lamp.lived()):
         why = piece.why.removeprefix("on, ")
         before = lamp.pieces[index - 1].y(piece.at_ms) if index else piece.from_y
-        changed = piece.at_ms if why == "hand" else changed
-        if why in ("start", "hand") or piece.at_ms < changed + blind_ms:
+        if why == "hand":
+            blind_until = max(piece.at_ms + blind_ms, sent_end + 1) if blind_ms else blind_until
+        if why in ("start", "hand"):
+            continue
+        sent_end = piece.at_ms + piece.over_ms
+        if piece.at_ms < blind_until:
+            blind_until = max(blind_until, sent_end)
             continue
         if why == "off":
             assert before <= FLOOR * 1.03, f"switched off from {before:.3f}"

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from controller.clock import ManualClock
 from controller.conductor import UNCALIBRATED_K_DB, Conductor
-from controller.core.records import Record
+from controller.core.records import Record, SessionStarted
 from controller.daemon.options import DEMO_SITE
 from controller.light_desk import LightDesk
 from controller.ports import FixtureConfig, SessionSummary, StoredNote
@@ -53,6 +53,13 @@ class MemoryJournal:
     async def open_session(self) -> tuple[Record, ...]:
         return ()
 
+    async def newest_session(self) -> tuple[Record, ...]:
+        begun = [i for i, record in enumerate(self.kept) if isinstance(record.body, SessionStarted)]
+        return tuple(self.kept[begun[-1] if begun else 0 :])
+
+    async def command_ids(self) -> tuple[str, ...]:
+        return tuple(record.command_id for record in self.kept if record.command_id is not None)
+
     async def sessions(self) -> tuple[SessionSummary, ...]:
         return ()
 
@@ -75,9 +82,9 @@ class WholeRoom:
     journal: MemoryJournal
     player: VirtualPlayer
 
-    async def say(self, command: str, **fields: Any) -> Reply:
+    async def say(self, command: str, command_id: str | None = None, **fields: Any) -> Reply:
         """Give a command as the tablet does."""
-        body = {"id": str(uuid4()), "command": command, **fields}
+        body = {"id": command_id or str(uuid4()), "command": command, **fields}
         request: Any = TypeAdapter(CommandRequest).validate_python(body)
         answer = asyncio.ensure_future(self.room.submit(request, "therapist:tablet by the window"))
         await self.clock.run_until(self.clock.now_ms() + 1)
@@ -89,13 +96,15 @@ class WholeRoom:
 
 
 @asynccontextmanager
-async def whole_room(pools: Pools) -> AsyncIterator[WholeRoom]:
-    """Open the demo site's room; an empty ``pools`` leaves it to the bed."""
+async def whole_room(
+    pools: Pools, before: MemoryJournal | None = None, at_ms: int = START_MS
+) -> AsyncIterator[WholeRoom]:
+    """Open the demo site's room, from the journal ``before``; an empty ``pools`` leaves it to the bed."""
     loaded = load_site(DEMO_SITE)
     site, model = loaded.site, loaded.site.rooms[0]
-    clock, limits, catalogue = ManualClock(START_MS), limits_of(site, model), load_catalogue(loaded)
+    clock, limits, catalogue = ManualClock(at_ms), limits_of(site, model), load_catalogue(loaded)
     fixtures = [FixtureConfig(f.id, f.address, f.name or f.id) for f in model.fixtures]
-    lights, player, journal = DirectLights(clock, fixtures), VirtualPlayer(clock), MemoryJournal()
+    lights, player, journal = DirectLights(clock, fixtures), VirtualPlayer(clock), before or MemoryJournal()
     zone_of = {f.id: f.zone for f in model.fixtures}
     desk = LightDesk(lights.fixtures(), zone_of, {f.id: lights for f in model.fixtures}, limits, clock)
     lights.attach(desk)
@@ -112,6 +121,8 @@ async def whole_room(pools: Pools) -> AsyncIterator[WholeRoom]:
         new_session_id=lambda: uuid4().hex,
     )
     room = Room(parts)
+    if before is not None:
+        await room.recover()
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(room.run())
         await clock.settle()
