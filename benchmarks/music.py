@@ -38,6 +38,9 @@ CPU_FROM_S, CPU_TO_S = 4.0, 22.0
 DROPS = 24
 TARGETS = {"cpu_ratio": 2.0, "dip_db": 0.1, "skip_step_dbfs": -60.0, "volume_p99_ms": 80.0, "underruns": 0}
 Sound = npt.NDArray[np.float32]
+FIRST = ["chrt", "-r", "10"] if os.geteuid() == 0 and shutil.which("chrt") else []
+"""As rtkit does for a desktop's own server: what measures must not be what starves. Niceness would not do:
+the kernel weighs it within a session only (sched_autogroup)."""
 
 
 @dataclass
@@ -56,13 +59,12 @@ class Sinks:
     def start(self) -> None:
         """Start the server and record both sinks."""
         own = {**os.environ, "HOME": str(self.folder), "XDG_RUNTIME_DIR": str(self.folder)}
-        first = ["nice", "-n", "-16"] if os.geteuid() == 0 else []
         loads = [f"module-native-protocol-unix socket={self.folder}/native auth-anonymous=1"]
         loads += [
             f"module-null-sink sink_name={name} format=float32le rate={RATE} channels=2 norewinds=1"
             for name in ("ours", "theirs")
         ]
-        line = [*first, "pulseaudio", "-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1"]
+        line = [*FIRST, "pulseaudio", "-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1"]
         for load in loads:
             line += ["-L", load]
         self.processes.append(
@@ -72,7 +74,7 @@ class Sinks:
             time.sleep(0.02)
         time.sleep(0.3)
         for name in ("ours", "theirs"):
-            record = [*first, "parec", "-s", self.server, "-d", f"{name}.monitor", "--raw"]
+            record = [*FIRST, "parec", "-s", self.server, "-d", f"{name}.monitor", "--raw"]
             record += ["--format=float32le", f"--rate={RATE}", "--channels=2", "--latency-msec=5"]
             process = subprocess.Popen(record, env=own, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
             self.processes.append(process)

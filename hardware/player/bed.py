@@ -132,6 +132,21 @@ class EndlessBed:
             out *= ramp.astype(np.float32)[:, None]
             self._edge += len(out)
 
+    @property
+    def ahead(self) -> int:
+        """How many of the next frames are certain; none while it opens, ends or comes in."""
+        deck = self._deck
+        steady = deck.state is DeckState.READY and deck.frames_left is None and self._edge >= SAFE_EDGE_FRAMES
+        return deck.ahead if steady else 0
+
+    def peek(self, out: Block) -> None:
+        """Fill ``out`` and stay where it is."""
+        self._deck.peek(out)
+
+    def pass_over(self, frames: int) -> None:
+        """Go on by frames that were looked at."""
+        self._deck.pass_over(frames)
+
     def _replace(self) -> None:
         self._deck.close()
         self._deck = Deck(

@@ -10,9 +10,9 @@ import numpy as np
 
 from controller.core.units import SILENT_DB
 from hardware.player.gains import Fade
-from hardware.player.limiter import Limiter
+from hardware.player.limiter import SEGMENT, Limiter
 from hardware.player.loudness import Governor
-from hardware.player.units import PERIOD, RATE, Block, silence
+from hardware.player.units import GLIDE_FRAMES, PERIOD, RATE, Block, silence
 
 ROUTE_FADE_FRAMES: Final = 2 * RATE
 RETURN_FADE_FRAMES: Final = 5 * RATE
@@ -29,6 +29,7 @@ class Chain:
         self._trim = np.float32(10.0 ** (min(trim_db, 0.0) / 20.0))
         self._work, self._out = silence(PERIOD), silence(PERIOD)
         self._last = self._out
+        self._ahead = silence(SEGMENT + GLIDE_FRAMES)
 
     def route(self, on: bool) -> None:
         """Let it sound or not, in two seconds."""
@@ -54,10 +55,32 @@ class Chain:
         self._last = out
         return out
 
+    def look_ahead(self, block: Block) -> Block | None:
+        """Return what the device gets for up to 8 periods, or None if anything moves or has to act in them.
+
+        Nothing has happened until ``pass_over``; valid until the next call.
+        """
+        if self._route.moving or self._return.moving:
+            return None
+        frames = len(block)
+        ahead = self._ahead[: SEGMENT + frames]
+        work = ahead[SEGMENT:]
+        if self._route.goal == 0.0:
+            work[:] = 0.0
+        else:
+            np.multiply(block, self._trim, out=work)
+        calm = self._governor.look_ahead(work) and self._limiter.look_ahead(ahead)
+        return ahead[:frames] if calm else None
+
+    def pass_over(self, frames: int) -> None:
+        """So many of the frames that were looked at were played."""
+        work = self._ahead[SEGMENT : SEGMENT + frames]
+        self._governor.pass_over(work)
+        self._limiter.pass_over(work)
+
     def last_pcm(self) -> bytes:
         """Return what the device got last as 16-bit PCM, for listening in."""
-        pcm = np.rint(self._last * 32_767.0).astype("<i2")
-        return bytes(pcm.tobytes())
+        return as_pcm(self._last)
 
     @property
     def ceiling_lufs(self) -> float:
@@ -84,4 +107,9 @@ class Chain:
         return 20.0 * log10(peak) if peak > 1e-6 else QUIETEST_DBFS
 
 
-__all__ = ["QUIETEST_DBFS", "SILENT_DB", "Chain"]
+def as_pcm(block: Block) -> bytes:
+    """Return a block as 16-bit PCM."""
+    return bytes(np.rint(block * 32_767.0).astype("<i2").tobytes())
+
+
+__all__ = ["QUIETEST_DBFS", "SILENT_DB", "Chain", "as_pcm"]

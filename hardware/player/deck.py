@@ -41,6 +41,19 @@ class Source(Protocol):
         ...
 
     @property
+    def ahead(self) -> int:
+        """How many of the next frames are certain, whatever becomes of the file; less a reserve."""
+        ...
+
+    def peek(self, out: Block) -> None:
+        """Fill ``out`` with the next frames and stay where it is. At most ``ahead`` frames."""
+        ...
+
+    def pass_over(self, frames: int) -> None:
+        """Go on by frames that were looked at."""
+        ...
+
+    @property
     def frames_left(self) -> int | None:
         """Frames until the end as far as known; None if endless."""
         ...
@@ -118,14 +131,28 @@ class Deck:
             ready = self._behind(frames)
         taken = min(frames, ready)
         if taken:
-            at = self._read % len(self._ring)
-            first = min(taken, len(self._ring) - at)
-            out[:first] = self._ring[at : at + first]
-            out[first:taken] = self._ring[: taken - first]
-            self._read += taken
-            if self._written - self._read < len(self._ring) // 2 and not self._done:
-                self._wake()
+            self.peek(out[:taken])
+            self.pass_over(taken)
         out[taken:] = 0.0
+
+    @property
+    def ahead(self) -> int:
+        """How many of the next frames are certain; kept back is what it takes to hear of a fault in time."""
+        ready = self._written - self._read
+        return ready if self._done and self.error is None else max(0, ready - RATE)
+
+    def peek(self, out: Block) -> None:
+        """Fill ``out`` from the ring and stay where it is. There must be that much."""
+        at = self._read % len(self._ring)
+        first = min(len(out), len(self._ring) - at)
+        out[:first] = self._ring[at : at + first]
+        out[first:] = self._ring[: len(out) - first]
+
+    def pass_over(self, frames: int) -> None:
+        """Go on by frames that were looked at, and let the decoder fill their place."""
+        self._read += frames
+        if self._written - self._read < len(self._ring) // 2 and not self._done:
+            self._wake()
 
     def close(self) -> None:
         """Let the thread end and give the memory back."""

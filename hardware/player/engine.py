@@ -26,7 +26,16 @@ from hardware.player.mixer import Mixer
 from hardware.player.prompter import Prompter
 from hardware.player.sequencer import Sequencer
 from hardware.player.sources import open_reader
-from hardware.player.units import FLOOR_DB, PERIOD, SILENT_DB, Block, frames_from_ms, ms_from_frames
+from hardware.player.units import (
+    FLOOR_DB,
+    GLIDE_FRAMES,
+    PERIOD,
+    SILENT_DB,
+    Block,
+    frames_from_ms,
+    ms_from_frames,
+    silence,
+)
 
 STOP_GRACE_MS = 4_000
 DEFAULT_REFERENCE_LUFS = -23.0
@@ -73,6 +82,7 @@ class Engine:
         self._commands: deque[PlayerCommand] = deque()
         self._passed = 0
         self._glide: Glide | None = None
+        self._spare = silence(GLIDE_FRAMES)
         self._stop_in: int | None = None
 
     def put(self, command: PlayerCommand) -> None:
@@ -86,16 +96,12 @@ class Engine:
 
     def render(self, out: Block, heard_lufs: float) -> None:
         """Fill a block of any length. ``heard_lufs`` is the output's loudness over the last 3 s."""
-        if self._glide is not None and not self._commands and self._glide.play(out):
-            self._passed += len(out)
-            return
         self._glide = None
         while self._commands:
             self._handle(self._commands.popleft())
         at = 0
         while at < len(out):
-            self.sequencer.step(self._passed)
-            self._prompter.step(self._passed, heard_lufs)
+            self._steer(heard_lufs)
             due = min(
                 len(out) - at,
                 PERIOD,
@@ -107,8 +113,38 @@ class Engine:
             at += stretch
         if self._stop_in is not None:
             self._stop_in -= len(out)
-        else:
-            self._glide = find_glide(self.sequencer, self.mixer, self._prompter)
+
+    def _steer(self, heard_lufs: float) -> None:
+        passed, self._passed = self._passed, 0
+        self.sequencer.step(passed)
+        self._prompter.step(passed, heard_lufs)
+
+    @property
+    def commanded(self) -> bool:
+        """Whether a command waits for the next block."""
+        return bool(self._commands)
+
+    def mix_ahead(self, out: Block, heard_lufs: float) -> int:
+        """Mix as many periods into ``out`` as are sure unless a command comes; return their frames.
+
+        None of them counts as played until ``pass_over`` says so. ``out`` is 8 periods long.
+        """
+        self._glide = None
+        if self._commands or self._stop_in is not None:
+            return 0
+        self._steer(heard_lufs)
+        glide = self._glide = find_glide(self.sequencer, self.mixer, self._prompter)
+        if glide is None:
+            return 0
+        glide.mix(out[: glide.frames], self._spare[: glide.frames])
+        return glide.frames
+
+    def pass_over(self, frames: int) -> None:
+        """So much of what was mixed ahead was played; the rest is forgotten."""
+        if self._glide is not None:
+            self._glide.pass_over(frames)
+            self._passed += frames
+        self._glide = None
 
     def _handle(self, command: PlayerCommand) -> None:
         match command:
@@ -127,15 +163,19 @@ class Engine:
                 assert_never(command)
 
     def _open(self, item: PlayItem) -> Deck:
-        cut = Cut(item.start_ms, item.end_ms, item.position_ms, loop=False)
+        deck = self._deck(item)
+        if self._config.patient:
+            deck.wait_ready()  # faster than real time, its turn may come before it is open
+        return deck
+
+    def _deck(self, item: PlayItem) -> Deck:
+        patient = self._config.patient
         if item.path.startswith(BED_PREFIX):
             open_bed = self._beds.reader(item.path.removeprefix(BED_PREFIX))
             length = None if item.end_ms is None else item.end_ms - item.start_ms - item.position_ms
-            endless = Cut(0, None, 0, loop=True, length_ms=length)
-            return Deck(open_bed, endless, patient=self._config.patient, name="bed-item")
-        return Deck(
-            lambda: open_reader(item.path), cut, patient=self._config.patient, name=f"deck-{item.item_id}"
-        )
+            return Deck(open_bed, Cut(loop=True, length_ms=length), patient=patient, name="bed-item")
+        cut = Cut(item.start_ms, item.end_ms, item.position_ms)
+        return Deck(lambda: open_reader(item.path), cut, patient=patient, name=f"deck-{item.item_id}")
 
     @property
     def view(self) -> EngineView:

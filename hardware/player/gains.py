@@ -10,13 +10,21 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from hardware.player.units import FLOOR_DB, MAX_LEVEL_DB, PERIOD, RATE, SAFE_EDGE_FRAMES, SILENT_DB, Block
+from hardware.player.units import (
+    FLOOR_DB,
+    GLIDE_FRAMES,
+    MAX_LEVEL_DB,
+    RATE,
+    SAFE_EDGE_FRAMES,
+    SILENT_DB,
+    Block,
+)
 
 QUIET_RISE_DB_PER_S: Final = 3_000.0
 QUIET_FALL_DB_PER_S: Final = 300.0
 """Under -60 dB nothing is heard, so the way to and from nothing is short (10 and 100 ms)."""
 DB_TO_NEPER: Final = float(np.log(10.0) / 20.0)
-_INDEX: Final = np.arange(1, PERIOD + 1, dtype=np.float64)
+_INDEX: Final = np.arange(1, GLIDE_FRAMES + 1, dtype=np.float64)
 
 
 def _toward(value: float, goal: float, frames: int, rise: float, fall: float) -> float:
@@ -165,6 +173,12 @@ class Fade:
 
     def apply(self, block: Block) -> bool:
         """Multiply ``block`` in place and move on; return whether anything is left to hear."""
+        heard = self.lay_on(block)
+        self.pass_over(len(block))
+        return heard
+
+    def lay_on(self, block: Block) -> bool:
+        """Multiply ``block`` in place and stay where it is; return whether anything is left to hear."""
         if not self.moving:
             if self.goal == 0.0:
                 return False
@@ -172,8 +186,11 @@ class Fade:
                 block *= np.float32(self.goal)
             return True
         block *= self._curve(len(block))[:, None]
-        self._done = min(self._frames, self._done + len(block))
         return True
+
+    def pass_over(self, frames: int) -> None:
+        """Move on."""
+        self._done = min(self._frames, self._done + frames)
 
     def _curve(self, frames: int) -> npt.NDArray[np.float32]:
         """The gains of the next frames. The angle is exact; single precision is enough for its sine."""

@@ -34,6 +34,8 @@ def _interpolator() -> npt.NDArray[np.float32]:
 
 
 _TABLE: Final = _interpolator()
+MOST_PEAKS: Final = 24
+"""So many samples over the calm level are looked at one by one in a stretch that is made ready ahead."""
 _WORST: Final = float(np.abs(_TABLE).sum(axis=0).max())
 """How far above the largest sample a true peak can be at most."""
 
@@ -45,6 +47,11 @@ def true_peak(block: Block) -> float:
         return largest
     windows = np.lib.stride_tricks.sliding_window_view(block, TAPS, axis=0)
     return max(largest, float(np.abs(windows @ _TABLE).max()))
+
+
+def _largest(block: Block) -> float:
+    flat = block.reshape(-1)
+    return max(float(np.maximum.reduce(flat)), -float(np.minimum.reduce(flat)))
 
 
 class Limiter:
@@ -76,8 +83,7 @@ class Limiter:
 
     def _pass_on(self, block: Block, out: Block) -> bool:
         """Delay a block that is too quiet to need more, in one go; False if it may need more."""
-        flat = block.reshape(-1)
-        largest = max(float(np.maximum.reduce(flat)), -float(np.minimum.reduce(flat)))
+        largest = _largest(block)
         if largest > self._calm or self._edge != 1.0 or self._held_gain != 1.0 or not self._tail_calm:
             return False
         out[:SEGMENT] = self._held
@@ -86,6 +92,35 @@ class Limiter:
         self._tail[:] = block[-TAPS:]
         self._peak = max(self._peak, largest)
         return True
+
+    def look_ahead(self, block: Block) -> bool:
+        """Put what is held in front of a block that need only be delayed; False if it may need more.
+
+        The block's first 256 frames are for what is held. Nothing changes until ``pass_over``.
+        """
+        if self._edge != 1.0 or self._held_gain != 1.0:
+            return False
+        block[:SEGMENT] = self._held
+        unsure = block[SEGMENT - TAPS :]
+        return _largest(unsure) <= self._calm or self._peaks_fit(unsure)
+
+    def _peaks_fit(self, block: Block) -> bool:
+        """Whether the few peaks that might pass the ceiling between samples do not."""
+        flat = block.reshape(-1)
+        loud = np.flatnonzero((flat > self._calm) | (flat < -self._calm)) // CHANNELS
+        if len(loud) > MOST_PEAKS or _largest(block) > self._ceiling:
+            return False
+        first = np.maximum(loud - (TAPS - 1), 0)
+        return all(
+            true_peak(block[at : at + 2 * TAPS - 1]) <= self._ceiling for at in np.unique(first).tolist()
+        )
+
+    def pass_over(self, block: Block) -> None:
+        """A block that was looked at (without what was held) was played."""
+        self._held[:] = block[-SEGMENT:]
+        self._tail[:] = block[-TAPS:]
+        self._tail_calm = _largest(self._tail) <= self._calm
+        self._peak = max(self._peak, _largest(block))
 
     def _segment(self, fresh: Block, out: Block) -> None:
         gain = self._gain_for(fresh)

@@ -23,7 +23,9 @@ _PIECE: Final = 32
 _GROUP: Final = BLOCK // _PIECE
 K_MOST_DB: Final = 4.1
 """The most that K-weighting raises any frequency."""
-CALM_BLOCKS: Final = 16
+AT_ONCE: Final = 16
+"""How many blocks the meter takes in at once at most."""
+CALM_BLOCKS: Final = AT_ONCE
 """How many blocks that cannot reach the ceiling are kept to be measured in one go (171 ms)."""
 _SHORT_TERM: Final = round(3.0 * RATE / BLOCK)
 _MOMENTARY: Final = round(0.4 * RATE / BLOCK)
@@ -53,8 +55,8 @@ def _single(matrix: _Matrix) -> npt.NDArray[np.float32]:
 class KWeighting:
     """The filter as matrix products over pieces of 32 frames (numpy has no recursive filter).
 
-    Within a block of 512 the state before every piece is one product more, so that only the step from
-    block to block is a loop. Single precision reads true to 0.001 LU; only the state is kept in double.
+    Within a block of 512 the state before every piece is one product more, and so is, within 16 blocks, the
+    state before every block. Single precision reads true to 0.001 LU; only the blocks' states are in double.
     """
 
     def __init__(self) -> None:
@@ -65,35 +67,49 @@ class KWeighting:
         response = np.array([d, *(c @ powers[i] @ b for i in range(_PIECE - 1))])
         index = np.arange(_PIECE)
         lag = index[None, :] - index[:, None]
-        self._direct = _single(np.where(lag >= 0, response[np.abs(lag)], 0.0))
-        self._observe = _single(np.array([c @ powers[i] for i in range(_PIECE)]).T)
+        direct = np.where(lag >= 0, response[np.abs(lag)], 0.0)
+        observe = np.array([c @ powers[i] for i in range(_PIECE)]).T
+        self._weigh = _single(np.vstack((direct, observe)))
         self._drive = _single(np.array([powers[_PIECE - 1 - i] @ b for i in range(_PIECE)]))
-        spread = np.zeros((_GROUP * 4, (_GROUP + 1) * 4))
-        for source in range(_GROUP):
-            for later in range(source + 1, _GROUP + 1):
-                power = powers[(later - source - 1) * _PIECE]
-                spread[source * 4 : source * 4 + 4, later * 4 : later * 4 + 4] = power.T
-        self._spread = _single(spread)
+        self._spread = _single(_chained([powers[piece * _PIECE] for piece in range(_GROUP + 1)]))
         self._carry = _single(np.hstack([powers[piece * _PIECE].T for piece in range(_GROUP)]))
-        self._leap = powers[BLOCK].T.copy()
+        leaps = [np.linalg.matrix_power(powers[BLOCK], count) for count in range(AT_ONCE + 1)]
+        self._leaps = np.vstack((np.hstack([leap.T for leap in leaps]), _chained(leaps)))
         self._state = np.zeros((CHANNELS, 4))
+        self._work = np.empty((CHANNELS, AT_ONCE * _GROUP, _PIECE + 4), dtype=np.float32)
+        self._out = np.empty((CHANNELS * AT_ONCE * _GROUP, _PIECE), dtype=np.float32)
 
     def process(self, blocks: Block) -> Block:
-        """Return the weighted sound, channels by frames. Its length is a multiple of 512."""
+        """Return the weighted sound, channels by frames, of at most 16 blocks; valid until the next call."""
         count = len(blocks) // BLOCK
-        pieces = np.ascontiguousarray(blocks.T, dtype=np.float32).reshape(-1, _PIECE)
-        driven = (pieces @ self._drive).reshape(-1, _GROUP * 4)
+        pieces = count * _GROUP
+        if pieces == self._work.shape[1]:
+            work, out = self._work, self._out
+        else:
+            work = np.empty((CHANNELS, pieces, _PIECE + 4), dtype=np.float32)
+            out = np.empty((CHANNELS * pieces, _PIECE), dtype=np.float32)
+        work[..., :_PIECE] = blocks.reshape(pieces, _PIECE, CHANNELS).transpose(2, 0, 1)
+        flat = work.reshape(CHANNELS * pieces, _PIECE + 4)
+        driven = (flat[:, :_PIECE] @ self._drive).reshape(CHANNELS * count, _GROUP * 4)
         spread = (driven @ self._spread).reshape(CHANNELS, count, -1)
-        starts = np.empty((CHANNELS, count, 4), dtype=np.float32)
-        state = self._state
-        for block in range(count):
-            starts[:, block] = state
-            state = state @ self._leap + spread[:, block, -4:]
-        self._state = state
-        states = spread[..., :-4] + starts @ self._carry
-        weighted: Block = pieces @ self._direct
-        weighted += states.reshape(-1, 4) @ self._observe
+        known = np.concatenate((self._state, spread[..., -4:].reshape(CHANNELS, -1)), axis=1)
+        ends = (count + 1) * 4
+        states = known @ self._leaps[:ends, :ends]
+        self._state = states[:, -4:]
+        starts = states[:, :-4].reshape(CHANNELS, count, 4).astype(np.float32)
+        work[..., _PIECE:] = (spread[..., :-4] + starts @ self._carry).reshape(CHANNELS, pieces, 4)
+        weighted: Block = np.matmul(flat, self._weigh, out=out)
         return weighted.reshape(CHANNELS, -1)
+
+
+def _chained(powers: list[_Matrix]) -> _Matrix:
+    """What each of a row of inputs adds to every later state, given the powers of one step (from the 0th)."""
+    steps = len(powers) - 1
+    table = np.zeros((steps * 4, (steps + 1) * 4))
+    for source in range(steps):
+        for later in range(source + 1, steps + 1):
+            table[source * 4 : source * 4 + 4, later * 4 : later * 4 + 4] = powers[later - source - 1].T
+    return table
 
 
 class LoudnessMeter:
@@ -154,9 +170,13 @@ def integrated_lufs(sound: Block) -> float:
     padded = np.zeros((-(-count * hop // stride) * stride, CHANNELS), dtype=np.float32)
     padded[: len(sound)] = sound
     weighting = KWeighting()
-    parts = (weighting.process(padded[i : i + stride]) for i in range(0, len(padded), stride))
-    squares = (np.square(part, dtype=np.float64).reshape(CHANNELS, -1, hop) for part in parts)
-    hops = np.concatenate([square.sum(axis=(0, 2)) for square in squares])[:count]
+    hops = np.empty(0)
+    for begin in range(0, len(padded), stride):
+        steps = range(begin, begin + stride, stride // 5)  # 15 blocks at once
+        weighted = np.hstack([weighting.process(padded[at : at + stride // 5]) for at in steps])
+        square = np.square(weighted, dtype=np.float64).reshape(CHANNELS, -1, hop)
+        hops = np.append(hops, square.sum(axis=(0, 2)))
+    hops = hops[:count]
     powers = np.convolve(hops, np.ones(window), "valid") / (window * hop)
     heard = powers[powers > 10.0 ** ((-70.0 + 0.691) / 10.0)]
     if not len(heard):
@@ -189,6 +209,8 @@ class Governor:
         self._energies: deque[float] = deque([0.0] * (_MOMENTARY + 1), maxlen=_MOMENTARY + 1)
         self._newest: deque[float] = deque([0.0] * (_INSTANT + 1), maxlen=_INSTANT + 1)
         self._line = np.linspace(0.0, 1.0, BLOCK + 1)[1:]
+        self._fresh = np.zeros(0, dtype=np.float32)
+        """The energies of the blocks that were looked at."""
 
     @property
     def ceiling_lufs(self) -> float:
@@ -229,6 +251,35 @@ class Governor:
         if self._calm_count == CALM_BLOCKS:
             self._measure_kept()
         return True
+
+    def look_ahead(self, blocks: Block) -> bool:
+        """Return whether some blocks of 512 cannot bring any reading to its limit, one after the other.
+
+        Nothing changes until ``pass_over``.
+        """
+        if self._db != 0.0:
+            return False
+        flat = blocks.reshape(-1, BLOCK * CHANNELS)
+        fresh = np.einsum("bi,bi->b", flat, flat)
+        sums = np.zeros(len(self._energies) + len(fresh) + 1)
+        np.cumsum((*self._energies, *fresh.tolist()), out=sums[1:])
+        last = len(fresh)
+        instant = float((sums[-last:] - sums[-last - _INSTANT - 1 : -_INSTANT - 1]).max())
+        momentary = float((sums[-last:] - sums[-last - _MOMENTARY - 1 : -_MOMENTARY - 1]).max())
+        self._fresh = fresh
+        return bool(
+            float(fresh.max()) < self._calm_energy * self._BLOCK_LEAVE
+            and instant < self._calm_energy * self._INSTANT_LEAVE * _INSTANT
+            and momentary < self._calm_energy * _MOMENTARY
+        )
+
+    def pass_over(self, blocks: Block) -> None:
+        """Measure blocks that were looked at and played, from the first on."""
+        energies = self._fresh[: len(blocks) // BLOCK].tolist()
+        self._energies.extend(energies)
+        self._newest.extend(energies)
+        self._measure_kept()
+        self.meter.measure(blocks)
 
     def _measure_kept(self) -> None:
         if self._calm_count:

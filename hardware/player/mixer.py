@@ -49,6 +49,29 @@ class Voice:
         """How much of it is heard, for finding the quietest."""
         return self.fade.gain * self.gain
 
+    @property
+    def steady_frames(self) -> int:
+        """For how many frames it goes on as it does now, whatever becomes of its file."""
+        frames, left = self.source.ahead, self.source.frames_left
+        if left is not None:
+            frames = min(frames, left - SAFE_EDGE_FRAMES)
+        return min(frames, self.fade.frames_left) if self.fade.moving else frames
+
+    def look_ahead(self, out: Block) -> bool:
+        """Fill ``out`` with the next steady frames, without going on; return whether they are heard."""
+        if not self.fade.moving and self.fade.goal == 0.0:
+            return False
+        self.source.peek(out)
+        self.fade.lay_on(out)
+        if self._gain != 1.0:
+            out *= self._gain
+        return True
+
+    def pass_over(self, frames: int) -> None:
+        """Go on by frames that were looked at."""
+        self.source.pass_over(frames)
+        self.fade.pass_over(frames)
+
     def add_to(self, mix: Block, spare: Block) -> None:
         """Play the next frames into ``mix``; ``spare`` is scratch of the same length."""
         left = self.source.frames_left
@@ -140,22 +163,30 @@ class Mixer:
         return self.bed.fade.goal > 0.0
 
     @property
-    def only_voice(self) -> tuple[Voice, float] | None:
-        """The one voice that is heard and its whole gain, if nothing moves and nothing else is heard."""
-        if len(self.voices) != 1 or self.prompts or self.bed.fade.moving or self.bed_heard:
-            return None
-        voice = self.voices[0]
-        if voice.fade.moving or voice.fade.goal != 1.0:
-            return None
-        if not (self.duck.settled and all(level.settled for level in self.levels.values())):
-            return None
-        if not (
+    def bed_sounds(self) -> bool:
+        """Whether the bed is heard, coming up or going."""
+        return self.bed.fade.moving or self.bed_heard
+
+    @property
+    def steady(self) -> bool:
+        """Whether no level moves and no prompt is heard; fades may go on."""
+        if self.prompts or not (self.duck.settled and all(level.settled for level in self.levels.values())):
+            return False
+        return (
             self._music_path.settled(self._music_levels)
             and self._bed_path.settled(self._bed_levels)
             and self._prompt_path.settled(self._prompt_levels)
-        ):
-            return None
-        return voice, voice.gain * self._music_path.gain
+        )
+
+    @property
+    def music_gain(self) -> float:
+        """The amplitude that the music's levels come to now."""
+        return self._music_path.gain
+
+    @property
+    def bed_gain(self) -> float:
+        """The amplitude that the bed's levels come to now."""
+        return self._bed_path.gain
 
     # ------------------------------------------------------------ sound
 
@@ -171,11 +202,11 @@ class Mixer:
             voice.add_to(out, spare)
         if not self._music_path.apply(out, self._music_levels):
             out[:] = 0.0
-        bed_moving = self.bed.fade.moving or self.bed.fade.goal > 0.0
-        if bed_moving:
+        bed_sounds = self.bed_sounds
+        if bed_sounds:
             bus[:] = 0.0
             self.bed.add_to(bus, spare)
-        if self._bed_path.apply(bus, self._bed_levels) and bed_moving:
+        if self._bed_path.apply(bus, self._bed_levels) and bed_sounds:
             out += bus
         if self.prompts:
             bus[:] = 0.0

@@ -16,7 +16,7 @@ from hardware.player import alsa
 from hardware.player.chain import Chain
 from hardware.player.clock import Pace
 from hardware.player.portaudio import DeviceLostError, PortAudio, Stream, use_config
-from hardware.player.units import PERIOD, RATE, Block
+from hardware.player.units import FRAME_BYTES, PERIOD, RATE, Block
 
 FIRST_RETRY_S: Final = 0.2
 LAST_RETRY_S: Final = 1.0
@@ -129,24 +129,33 @@ class Outlet:
             except DeviceLostError as error:
                 self._lose(error)
 
-    def play(self, block: Block) -> None:
-        """Play a block; returns when the device, or the clock in its place, has taken them."""
+    def process(self, block: Block) -> Block:
+        """Send a block through the chain: what the device gets; valid until the next call."""
         if self._found is not None:
             self._take_found()
-        out = self.chain.process(block)
+        return self.chain.process(block)
+
+    def play(self, sound: bytes) -> None:
+        """Play what went through the chain; returns when the device, or the clock for it, has taken it."""
+        frames = len(sound) // FRAME_BYTES
         if self._stream is None:
-            self._pace.wait_for(len(block))
+            self._pace.wait_for(frames)
             return
         if self._move_over.is_set():
             self._leave_silent()
             return
         try:
-            self._stream.write(out)
+            self._stream.write(sound)
         except DeviceLostError as error:
             self._lose(error)
             return
         if self._system.silent:
-            self._pace.wait_for(len(block))
+            self._pace.wait_for(frames)
+
+    @property
+    def steady(self) -> bool:
+        """Whether a device takes the sound and none is about to be changed for it."""
+        return self._stream is not None and self._found is None and not self._move_over.is_set()
 
     def close(self) -> None:
         """Let go of the device."""
@@ -240,7 +249,7 @@ class Follower:
                 self._ready.wait_for(lambda: len(self._blocks) > self.CUSHION or self._stop, timeout=1.0)
             while not self._stop and self._blocks:
                 self.outlet.await_room()
-                self.outlet.play(self._next())
+                self.outlet.play(self.outlet.process(self._next()).tobytes())
 
     def _next(self) -> Block:
         blocks = self._blocks

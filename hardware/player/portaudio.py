@@ -11,13 +11,13 @@ import pyaudio
 
 from controller.errors import DriverError
 from hardware.player.clock import wait_s
-from hardware.player.units import CHANNELS, RATE, Block
+from hardware.player.units import CHANNELS, FRAME_BYTES, RATE
 
 FRAMES_PER_BUFFER: Final = 1_024
 UNDERFLOWED: Final = -9980
-FRAME_BYTES: Final = 4 * CHANNELS
 HELD_FRAMES: Final = 32
 """Kept back of every block, so that writing them is waiting until the device asks for the next."""
+HELD_BYTES: Final = HELD_FRAMES * FRAME_BYTES
 
 
 class DeviceLostError(DriverError):
@@ -38,7 +38,7 @@ class Stream:
     def __init__(self, name: str, stream: "pyaudio.PyAudio.Stream", lock: threading.Lock) -> None:
         self.name = name
         self._stream, self._lock = stream, lock
-        self._held = bytes(HELD_FRAMES * FRAME_BYTES)
+        self._held = bytes(HELD_BYTES)
         self.underruns = 0
 
     def await_room(self) -> None:
@@ -55,15 +55,15 @@ class Stream:
         if missing > 0:
             wait_s(min(missing, FRAMES_PER_BUFFER) / RATE)
 
-    def write(self, block: Block) -> None:
-        """Give the device a block of more than 32 frames; returns when it has taken all but the last 32.
+    def write(self, sound: bytes) -> None:
+        """Give the device more than 32 frames; returns when it has taken all but the last 32.
 
         Raises:
             DeviceLostError: it did not.
         """
         self.await_room()
-        self._put(block[:-HELD_FRAMES].tobytes(), len(block) - HELD_FRAMES)
-        self._held = block[-HELD_FRAMES:].tobytes()
+        self._put(sound[:-HELD_BYTES], len(sound) // FRAME_BYTES - HELD_FRAMES)
+        self._held = sound[-HELD_BYTES:]
 
     def _room(self) -> int:
         try:

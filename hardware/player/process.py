@@ -16,16 +16,21 @@ from pathlib import Path
 from typing import IO, Final
 
 from controller.ports import PlayerHealth, PlayerStatus, StopPlayer
-from hardware.player.chain import Chain
+from hardware.player.ahead import Ahead
+from hardware.player.chain import Chain, as_pcm
+from hardware.player.clock import steady_s
 from hardware.player.engine import Engine, EngineConfig
 from hardware.player.outlet import Follower, Outlet, SoundSystem
 from hardware.player.server import Server
-from hardware.player.units import PERIOD, silence
+from hardware.player.units import PERIOD, Block, silence
+from hardware.systemd_notify import ServiceManager, Watchdog
 
-STATUS_PERIODS: Final = 6
-"""Periods between two looks at the state (128 ms)."""
+STATUS_PERIODS: Final = 8
+"""Periods between two looks at the state (171 ms), as many as are made ready ahead at most."""
 SWITCH_INTERVAL_S: Final = 0.001
 NICENESS: Final = -15
+REAL_TIME_PRIORITY: Final = 5
+"""Low among those in real time: before every ordinary program, after the kernel and a sound server."""
 EXIT_TAKEN: Final = 3
 """Exit status when another player already serves the socket."""
 
@@ -63,16 +68,23 @@ def lock_socket(path: Path) -> IO[str] | None:
 
 
 def raise_priority() -> None:
-    """Go before other programs where we may (root, or a unit's LimitNICE); threads begun later inherit it."""
+    """Go before other programs where we may; threads begun later inherit it.
+
+    In real time within RLIMIT_RTPRIO (a unit's ``LimitRTPRIO``), else by niceness (``LimitNICE``), which the
+    kernel weighs within a session only (sched_autogroup), unless the session is given it too.
+    """
+    with contextlib.suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(REAL_TIME_PRIORITY))
+        return
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+        Path("/proc/self/autogroup").write_text(str(NICENESS))
 
 
 class PlayerLoop:
     """Everything the process owns, and its loop."""
 
     def __init__(self, config: ProcessConfig) -> None:
-        self._config = config
         self._engine = Engine(config.engine)
         self._server = Server(config.socket, self._engine.put, config.tap)
         self._problems: dict[str, str] = {}
@@ -102,6 +114,9 @@ class PlayerLoop:
                 ceilings=config.ceilings,
             )
             self._second = Follower(outlet)
+        self._manager = ServiceManager.from_environment()
+        self._watchdog = Watchdog(self._manager, ("sound",), steady_s)
+        self._ahead = Ahead(self._engine, self._speakers.chain)
         self._frames = 0
 
     def _report(self, label: str, problem: str | None) -> None:
@@ -114,27 +129,47 @@ class PlayerLoop:
 
     def stop(self) -> None:
         """Fade out and end, as on ``StopPlayer``."""
+        self._manager.stopping()
         self._engine.put(StopPlayer())
 
     def run(self) -> None:
         """Play until stopped."""
         self._server.start()
-        block, count = silence(PERIOD), 0
+        block, unseen = silence(PERIOD), STATUS_PERIODS
         while not self._engine.stopped:
             self._speakers.await_room()
-            self._engine.render(block, self._speakers.chain.heard_lufs)
-            self._route()
-            if self._second is not None:
-                self._second.offer(block)
-            self._speakers.play(block)
+            if (sound := self._ahead.take(usable=self._speakers.steady)) is None:
+                sound = self._mix(block)
+                accounted = True
+            else:
+                self._hand_on(self._ahead.mixed, self._ahead.sound)
+                accounted = self._ahead.begins
+            self._speakers.play(sound)
+            if not self._frames:
+                self._manager.ready()
+            self._watchdog.turned("sound")
             self._frames += PERIOD
-            if self._server.tapped:
-                self._server.offer_sound(self._speakers.chain.last_pcm())
-            if self._engine.events or count % STATUS_PERIODS == 0:
+            unseen += 1
+            if self._engine.events or (accounted and unseen >= STATUS_PERIODS):
                 self._publish()
-            count += 1
+                unseen = 0
         self._publish()
         self.close()
+
+    def _mix(self, block: Block) -> bytes:
+        """Mix a period and send it through the speakers' chain."""
+        self._engine.render(block, self._speakers.chain.heard_lufs)
+        self._route()
+        sound = self._speakers.process(block)
+        self._hand_on(block, sound)
+        return sound.tobytes()
+
+    def _hand_on(self, mixed: Block, sound: Block) -> None:
+        """Give the mix to the second output, and what the speakers get to those who listen in."""
+        if self._second is not None:
+            self._second.offer(mixed)
+        if self._server.tapped:
+            self._server.offer_sound(as_pcm(sound))
 
     def _route(self) -> None:
         route = self._engine.route

@@ -79,12 +79,25 @@ class Recording:
         """Frames until the end."""
         return 0 if self.sound is None else len(self.sound) - self._at
 
+    @property
+    def ahead(self) -> int:
+        """How many of the next frames are certain: all."""
+        return self.frames_left or 0
+
     def read(self, out: Block) -> None:
         """Fill ``out``; zeros past the end."""
+        self.peek(out)
+        self.pass_over(min(len(out), self.ahead))
+
+    def peek(self, out: Block) -> None:
+        """Fill ``out`` and stay where it is."""
         part = self.sound[self._at : self._at + len(out)] if self.sound is not None else out[:0]
         out[: len(part)] = part
         out[len(part) :] = 0.0
-        self._at += len(part)
+
+    def pass_over(self, frames: int) -> None:
+        """Go on by frames that were looked at."""
+        self._at += frames
 
     def close(self) -> None:
         """Let go of the sound."""

@@ -133,9 +133,11 @@ class Sequencer:
     @property
     def calm_frames(self) -> int:
         """For how many frames nothing is due if no command comes and no file fails; 0 while anything is."""
-        if self.current is None or self._wanted is not None or self._leaving:
-            return 0
         upcoming = self._next
+        if self._wanted is not None or any(playing.deck.error is not None for playing in self._leaving):
+            return 0
+        if self.current is None:
+            return _LONG if upcoming is None and not self._queue and self._mixer.bed_heard else 0
         if self.current.deck.error is not None or (upcoming is None and self._queue):
             return 0
         if upcoming is not None and upcoming.deck.state is not DeckState.READY:

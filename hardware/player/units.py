@@ -14,7 +14,10 @@ from controller.core.units import SILENT_DB
 RATE: Final = 48_000
 BLOCK: Final = 512
 PERIOD: Final = 2 * BLOCK
+GLIDE_FRAMES: Final = 8 * PERIOD
+"""How much is mixed ahead at most where nothing is due (171 ms)."""
 CHANNELS: Final = 2
+FRAME_BYTES: Final = 4 * CHANNELS
 Block: TypeAlias = npt.NDArray[np.float32]
 """Frames by channels."""
 

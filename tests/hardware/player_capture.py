@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -19,7 +20,7 @@ from hardware.player.client import PlayerConfig, PlayerProcess
 Sound = npt.NDArray[np.float32]
 FRAME_BYTES = 8
 # As rtkit does for a desktop's own server: what measures must not be what starves.
-FIRST = ("nice", "-n", "-16") if os.geteuid() == 0 else ()
+FIRST = ("chrt", "-r", "10") if os.geteuid() == 0 and shutil.which("chrt") else ()
 
 
 class FifoCapture:
