@@ -44,7 +44,7 @@ async def load(browser: Browser, found: Daemon) -> tuple[float, float, int]:
     await page.goto(f"{base}/rooms/garden/live")
     live = await page.evaluate(LIVE)
     painted = await page.evaluate(PAINTED)
-    sizes = [len(await answer.body()) for answer in answers]
+    sizes = [len(await answer.body()) for answer in answers if answer.status == 200]
     await context.close()
     return float("inf") if painted is None else float(painted), float(live), sum(sizes)
 

@@ -174,7 +174,7 @@ class Bench:
     def commands(self) -> list[str]:
         return [request.command for request, _ in self.room.commands if not request.dry_run]
 
-    async def until(self, true: Callable[[], bool | Awaitable[bool]], seconds: float = 5) -> None:
+    async def until(self, true: Callable[[], bool | Awaitable[bool]], seconds: float = 30) -> None:
         """Wait until something is so."""
         async with asyncio.timeout(seconds):
             while True:
@@ -183,7 +183,7 @@ class Bench:
                     return
                 await asyncio.sleep(0.01)
 
-    async def until_sent(self, name: str, seconds: float = 5) -> Any:
+    async def until_sent(self, name: str, seconds: float = 30) -> Any:
         await self.until(lambda: name in self.commands(), seconds)
         return next(request for request, _ in self.room.commands if request.command == name)
 

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from page_waits import until_so
 
 from controller.core.snapshot import CardView
 from controller.errors import RefusedError
@@ -119,7 +120,7 @@ async def test_a_plain_tap_moves_the_plan_at_once(bench: Bench) -> None:
     assert (await bench.until_sent("extend")).minutes == 10
     await tap(page, "next")
     await bench.until_sent("next_phase")
-    await page.wait_for_function("document.getElementById('phase').textContent === 'Onset'")
+    await until_so(page, "document.getElementById('phase').textContent === 'Onset'")
     assert bench.commands() == ["extend", "next_phase"]
     assert bench.room.minutes[2] == before[2] + 10
     await page.wait_for_selector(GHOST, state="detached")
@@ -140,6 +141,31 @@ async def test_a_resting_finger_is_shown_what_it_would_do_and_lifting_does_it(be
     await page.wait_for_selector(f"[data-key={key}].offer", state="detached")
     if key != "hold":
         assert await page.inner_text(f"[data-key={key}] .label") == name
+
+
+async def test_only_the_profiles_anchors_are_offered_and_only_what_still_makes_sense(bench: Bench) -> None:
+    bench.room.known_anchors = ["dose", "supplement_given", "supplement_declined"]
+    page = await bench.tablet()
+    await tap(page, "more")
+    offered = "[...document.querySelectorAll('[data-anchor]')].map(key => key.dataset.anchor).join()"
+
+    async def offers(*anchors: str) -> None:
+        await until_so(page, f"{offered} === '{','.join(anchors)}'")
+
+    await offers("dose", "supplement_given", "supplement_declined")
+    await page.click("[data-anchor=supplement_declined]")
+    await offers("dose", "supplement_given")  # she may still change her mind
+    await page.click("[data-anchor=supplement_given]")
+    await offers("dose")
+    await page.click("[data-anchor=dose]")
+    await offers()
+    assert "Supplement given at 0 min" in await page.inner_text("#given")
+    sent = [request.anchor for request, _ in bench.room.commands if request.command == "anchor"]
+    assert sent == ["supplement_declined", "supplement_given", "dose"]
+    bench.room.anchors.remove("supplement_declined")
+    bench.room.changed()
+    await until_so(page, "!document.getElementById('given').textContent.includes('declined')")
+    await offers()  # nothing is left to decline once it was given
 
 
 async def test_the_drawing_says_where_the_music_comes_round_again(bench: Bench) -> None:

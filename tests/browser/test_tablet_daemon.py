@@ -12,6 +12,7 @@ import httpx
 import pytest
 import pytest_asyncio
 from daemon_rig import Rig
+from page_waits import until_so
 
 # One browser for all; the daemon runs on real time.
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -278,12 +279,12 @@ async def plan_and_end(page: Any, found: Witness) -> None:
     await page.wait_for_selector("[data-key=plus][data-sent=applied]")
     assert (await found.room())["session"]["planned_end_ms"] == end + 600_000
     await applied(page, "[data-key=next]")
-    await page.wait_for_function("document.getElementById('phase').textContent === 'Sit'")
+    await until_so(page, "document.getElementById('phase').textContent === 'Sit'")
     await page.click("[data-key=more]")
     await page.click("#phases button >> text=Settle")
     await found.expect("phase_jumped", 1)
     await page.click("#end", delay=1150)
-    await page.wait_for_function("/ended|No session/.test(document.getElementById('phase').textContent)")
+    await until_so(page, "/ended|No session/.test(document.getElementById('phase').textContent)")
 
     kinds = {body["kind"] for body in await found.bodies()}
     assert kinds >= {
@@ -327,9 +328,9 @@ async def test_daemon_killed_under_the_page_is_said_and_gone_on_with(rig: Rig, p
     assert await page.inner_text("#phase") == "Settle"  # what was so stays, marked as old
     await page.click("[data-key=warmer]")
     await page.wait_for_selector("[data-key=warmer][data-sent=waiting]")
-    await page.wait_for_selector("[data-key=warmer][data-sent=lost]", timeout=8000)
+    await page.wait_for_selector("[data-key=warmer][data-sent=lost]", timeout=30_000)
     await rig.start(profile=None)
-    await page.wait_for_selector("[data-link=live]", timeout=8000)
+    await page.wait_for_selector("[data-link=live]", timeout=30_000)
     after = await rig.snapshot()
     assert after["session"]["session_id"] == before["session"]["session_id"]
     async with witness(rig) as found:

@@ -9,6 +9,7 @@ import httpx
 import pytest
 import pytest_asyncio
 from daemon_rig import Rig
+from page_waits import until_so
 
 # One browser for all; the daemon runs on real time.
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -191,7 +192,7 @@ async def test_the_daemons_own_doors(rig: Rig, tablets: Tablets, chromium: Any) 
             async with page.expect_response("**/api/v1/pair") as answer:
                 await page.click("button[type=submit]")
             answers.append((await answer.value).status)
-            await page.wait_for_function("/PIN/.test(document.getElementById('said').textContent)")
+            await until_so(page, "/PIN/.test(document.getElementById('said').textContent)")
         assert set(answers) <= {401, 429}
         assert answers[-1] == 429
         assert "zu viele falsche PINs" in await page.inner_text("#said")

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from page_waits import until_so
 
 Bench = Any  # tests/browser/conftest.py
 pytestmark = pytest.mark.asyncio(loop_scope="session")  # one browser for all
@@ -27,7 +28,7 @@ async def test_ten_wrong_pins_shut_the_door_for_the_right_one_too(idle_bench: Be
         async with page.expect_response("**/api/v1/pair") as answer:
             await page.click("button[type=submit]")
         answers.append((await answer.value).status)
-        await page.wait_for_function("/PIN/.test(document.getElementById('said').textContent)")
+        await until_so(page, "/PIN/.test(document.getElementById('said').textContent)")
     assert answers == [401] * 5 + [429] * 5
     assert "wait" in await page.inner_text("#said")
     await page.fill("#pin", PIN)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from page_waits import until_so
 from web_fake_room import FakeRoom
 from web_serving import PIN
 
@@ -26,9 +27,10 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")  # one browser for all
 WAKE_LOCKS = """() => {
   window.locks = [];
   const request = navigator.wakeLock.request.bind(navigator.wakeLock);
-  navigator.wakeLock.request = (kind) => {
+  navigator.wakeLock.request = async (kind) => {
+    const lock = await request(kind);
     window.locks.push(kind);
-    return request(kind);
+    return lock;
   };
 }"""
 
@@ -85,11 +87,9 @@ async def test_it_can_be_installed_and_keeps_the_screen_on(tmp_path: Path) -> No
         await page.wait_for_selector("[data-link=live]", timeout=30_000)
         assert await page.evaluate("isSecureContext")
         assert await page.evaluate("navigator.serviceWorker.ready.then(r => Boolean(r.active))")
-        assert await page.evaluate("window.locks") == ["screen"]
+        await until_so(page, "window.locks.join() === 'screen'")
         await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-        await page.wait_for_function(
-            "window.locks.length === 2"
-        )  # it is asked for anew when the page is back
+        await until_so(page, "window.locks.length === 2")  # it is asked for anew when the page is back
         devtools = await context.new_cdp_session(page)
         manifest = await devtools.send("Page.getAppManifest")
         assert manifest["errors"] == []

@@ -214,7 +214,7 @@ export class StillRibbon extends HTMLElement {
     }
     const [tip, away] = [x(end), x(end) > x(0) ? 1 : -1];
     const covered = from + (this.#ghost.music_coverage_ms ?? Infinity);
-    if (covered < end) {
+    if (covered < end - 60000) { // the state is some moments older than the answer
       // From here on pieces come round again: the music's row is dotted.
       svg.append(draw("path", { class: "ghost round", d: `M${x(covered).toFixed(1)},${bottom - 1} H${x(end).toFixed(1)}` }));
     }
