@@ -83,6 +83,8 @@ class DesignDesk:
             UserError: it cannot be used here.
         """
         bundle = unpacked(content)
+        if bundle.presets is not None:
+            self.presets.check_incoming(bundle.presets)  # all of a file comes in, or nothing
         profile = None if bundle.profile is None else self.profiles.bring_in(bundle.profile, as_id, role)
         taken, left = (
             ((), ()) if bundle.presets is None else self.presets.bring_in(room, bundle.presets, role)

@@ -140,10 +140,7 @@ class PresetDesigns:
         Raises:
             InvalidFilesError: they are not valid here; every fault.
         """
-        document = parse_document(text, "presets.yaml")
-        problems = PRESETS.problems(document, self._work.known())
-        if problems:
-            raise InvalidFilesError(problems)
+        document = self.check_incoming(text)
         taken: list[str] = []
         left: list[str] = []
         for name, data in presets_in(document).items():
@@ -153,6 +150,18 @@ class PresetDesigns:
                 self.save(room, name, data, "", role)
                 taken.append(name)
         return tuple(taken), tuple(left)
+
+    def check_incoming(self, text: str) -> Document:
+        """Return presets from outside, read.
+
+        Raises:
+            InvalidFilesError: they are not valid here; every fault.
+        """
+        document = parse_document(text, "presets.yaml")
+        problems = PRESETS.problems(document, self._work.known())
+        if problems:
+            raise InvalidFilesError(problems)
+        return document
 
     # ---------------------------------------------------------------- inside
 

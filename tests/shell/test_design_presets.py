@@ -161,3 +161,10 @@ def test_a_profile_from_outside_that_is_not_valid_brings_nothing_in(bench: Bench
     with pytest.raises(InvalidFilesError):
         bench.desk.bring_in(b"profile: theirs\ntitle: Theirs\n", "garden", None, "designer")
     assert not (bench.folder / "data" / "designs").exists()
+
+
+def test_a_bundle_with_faulty_presets_brings_in_nothing_of_it(bench: Bench) -> None:
+    content = zipped(profile_yaml=bench.text.encode(), presets_yaml=b"presets:\n  x: {title: No light}\n")
+    with pytest.raises(InvalidFilesError):
+        bench.desk.bring_in(content, "garden", "theirs", "designer")
+    assert "theirs" not in bench.desk.catalogues.current.profiles
