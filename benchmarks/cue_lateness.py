@@ -90,6 +90,14 @@ class MemoryJournal:
     async def newest_session(self) -> tuple[Record, ...]:
         return ()
 
+    async def note_prompt(self, session_id: str, prompt_id: str) -> bool:
+        del session_id, prompt_id
+        return True
+
+    async def noted_prompts(self, session_id: str) -> tuple[str, ...]:
+        del session_id
+        return ()
+
     async def command_ids(self) -> tuple[str, ...]:
         return ()
 

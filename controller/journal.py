@@ -40,6 +40,7 @@ from controller.journal_store import (
 )
 from controller.journal_threads import SHARED
 from controller.ports import SessionSummary, StoredNote
+from controller.prompt_ledger import PromptLedger
 
 MAX_GROUP: Final = 256
 """Jobs gathered into one commit."""
@@ -168,12 +169,14 @@ class SqliteJournal:
         self._ended = loop.create_future()
         self._closed = False
         self._writer = _Writer(path, lambda fault: self._hand_over(lambda: self._set_health(fault)))
+        self._ledger = PromptLedger(path.with_suffix(".prompts"))
         self._busy = True
         SHARED.submit(self._open)
 
     # ------------------------------------------------------------ on a writer thread, one at a time
 
     def _open(self) -> None:
+        self._ledger.prepare()
         self._writer.open()
         self._hand_over(lambda: _settle(self._opened, None))
         self._hand_over(self._go_on)
@@ -322,6 +325,14 @@ class SqliteJournal:
             JournalError: the journal, or one of these records, cannot be read.
         """
         return await self._read(read_newest_session)
+
+    async def note_prompt(self, session_id: str, prompt_id: str) -> bool:
+        """Note that a prompt goes out whose record could not be written; False if not even that can be."""
+        return await self._loop.run_in_executor(None, self._ledger.note, session_id, prompt_id)
+
+    async def noted_prompts(self, session_id: str) -> tuple[str, ...]:
+        """Return the prompts of a session that went out without their records being written at the time."""
+        return await self._loop.run_in_executor(None, self._ledger.noted, session_id)
 
     async def last_at_ms(self) -> int:
         """Return the room time of the newest record, or 0: where a new count must not start before.

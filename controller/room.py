@@ -307,7 +307,8 @@ class Room:
         except JournalError as error:
             self.part_health("journal", str(error))
             return
-        event = heart.recover(kept, records)
+        session_id = next((rec.session_id for rec in records if rec.session_id is not None), "")
+        event = heart.recover(kept, records, await journal.noted_prompts(session_id))
         if event is not None:
             log.info("room recovered", room=self.room_id, away_ms=heart.away_ms(kept, records))
             self._handle(event)

@@ -82,9 +82,12 @@ class RoomHeart:
         alive_ms = max(alive_ms if isinstance(alive_ms, int) else 0, last_ms)
         return max(self._clock.now_ms() - alive_ms, 0)
 
-    def recover(self, kept: Mapping[str, object], records: Sequence[r.Record]) -> Event | None:
+    def recover(
+        self, kept: Mapping[str, object], records: Sequence[r.Record], sent: Sequence[str] = ()
+    ) -> Event | None:
         """Rebuild the state from the newest session's records and those after it.
 
+        ``sent`` are prompts of that session which went out without a record.
         Returns what is to be stepped now: a session that runs goes on, or asks; a room at rest keeps what it
         was told, unless that was too long ago. None: begin afresh.
         """
@@ -94,7 +97,7 @@ class RoomHeart:
         if state.live_session is not None:
             self.state = state
             self._conductor.adopt(state.live_session.played)
-            return Recovered(away_ms, too_long)
+            return Recovered(away_ms, too_long, tuple(sent))
         if not records or too_long:
             return None
         self.state = state

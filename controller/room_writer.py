@@ -1,7 +1,8 @@
 """The writer: brings a room's records, notes and checkpoints to the journal, in order, beside the work.
 
 It must never hold up a command: a full or broken disk is reported, and the session goes on unwritten.
-A prompt goes out only after its record has been written (or could not be): a crash cannot send it twice.
+A prompt goes out only after its record has been written, or, on a full disk, noted: a crash cannot send it
+twice.
 """
 
 import asyncio
@@ -48,6 +49,14 @@ class RoomJournal(Journal, Protocol):
 
     async def newest_session(self) -> tuple[r.Record, ...]:
         """Return the newest session's records, ended or not, and those since that belong to none."""
+        ...
+
+    async def note_prompt(self, session_id: str, prompt_id: str) -> bool:
+        """Note that a prompt goes out whose record could not be written; False if not even that can be."""
+        ...
+
+    async def noted_prompts(self, session_id: str) -> tuple[str, ...]:
+        """Return the prompts of a session that went out without their records being written at the time."""
         ...
 
     @property
@@ -130,10 +139,22 @@ class RoomWriter:
         failure = next((said for said in failures if said is not None), None)
         self._health(failure if failure is not None else self._journal.fault)
         for effect in write.effects:
-            if isinstance(effect, PublishPrompt):
+            if isinstance(effect, PublishPrompt) and await self._may_go_out(write, effect, failure):
                 self._publish(effect)
         if not write.done.done():
             write.done.set_result(failure is None)
+
+    async def _may_go_out(self, write: Write, prompt: PublishPrompt, failure: str | None) -> bool:
+        """Whether a crash could not send it again: it is journaled, or noted where a full disk has room.
+
+        What a person taps goes out in any case: the score will not cue it again.
+        """
+        if failure is None or write.session_id is None:
+            return True
+        noted = await self._journal.note_prompt(write.session_id, prompt.prompt_id)
+        if not noted and prompt.by_score:
+            self._health(f"{failure}; prompt {prompt.prompt!r} is held back: it could go out twice")
+        return noted or not prompt.by_score
 
     async def _store(self, write: Write) -> list[str | None]:
         """Store records, notes and, with the last of what waits, a checkpoint; return what failed."""

@@ -152,9 +152,22 @@ def due_bodies(session: SessionState, now_session_ms: int) -> tuple[r.RecordBody
         elif late_ms > allowed_ms * session.speed:
             bodies.append(r.PromptSuppressed(cue.key, "late"))
         else:
-            prompt_id = f"c-{session.session_id[:8]}.{cue.key}"
+            prompt_id = f"{_prefix(session)}{cue.key}"
             bodies.append(r.PromptCued(prompt_id, cue.prompt, cue.audience, cue.key, cue.ttl_s))
     return tuple(bodies)
+
+
+def _prefix(session: SessionState) -> str:
+    return f"c-{session.session_id[:8]}."
+
+
+def sent_keys(session: SessionState | None, prompt_ids: Sequence[str]) -> tuple[str, ...]:
+    """Return those cues of a session that went out under these ids and are not known to have."""
+    if session is None:
+        return ()
+    prefix = _prefix(session)
+    keys = (name.removeprefix(prefix) for name in prompt_ids if name.startswith(prefix))
+    return tuple(key for key in dict.fromkeys(keys) if key not in session.cued)
 
 
 def next_cue(session: SessionState) -> DueCue | None:

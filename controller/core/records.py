@@ -209,7 +209,7 @@ class PromptSuppressed:
     """A cue of the score was left out, and why."""
 
     cue_id: str
-    reason: Literal["phase", "late", "held"]
+    reason: Literal["phase", "late", "held", "sent"]
     kind: Literal["prompt_suppressed"] = "prompt_suppressed"
 
 

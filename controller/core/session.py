@@ -12,7 +12,7 @@ from typing import TypeAlias
 from controller.core import commands as c
 from controller.core import records as r
 from controller.core.channels import Held
-from controller.core.cues import due_bodies, next_cue_ms
+from controller.core.cues import due_bodies, next_cue_ms, sent_keys
 from controller.core.decide import decide
 from controller.core.evolve import evolve
 from controller.core.evolve_light import is_over
@@ -42,10 +42,14 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """The daemon is back after ``away_ms``; ``ask`` if that is more than the site allows."""
+    """The daemon is back after ``away_ms``; ``ask`` if that is more than the site allows.
+
+    ``sent`` are prompts that went out before though no record of them could be written.
+    """
 
     away_ms: int
     ask: bool
+    sent: tuple[str, ...] = ()
 
 
 Event: TypeAlias = c.Command | Tick | Observed | Recovered
@@ -60,6 +64,7 @@ class PublishPrompt:
     text: str
     audience: Audience
     ttl_s: int
+    by_score: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,9 @@ def step(state: RoomState, event: Event, now_ms: int, speed: int = 1) -> Step:
         # First of all: after a long absence nothing more may fall due before somebody has been asked.
         found = (_record(state, r.SessionRecovered(event.away_ms, event.ask), now_ms, "daemon", None),)
         state = evolve(state, found[0])
+        for key in sent_keys(state.live_session, event.sent):
+            found += (_record(state, r.PromptSuppressed(key, "sent"), now_ms, "daemon", None),)
+            state = evolve(state, found[-1])
     after, records = _catch_up(state, now_ms)
     effects = _effects(after, records)
     records = found + records
@@ -219,7 +227,10 @@ def _effects(
         body = record.body
         if isinstance(body, r.PromptCued) and state.session is not None:
             text = said if said is not None else prompt_text(state.session.timeline.score, body)
-            effects.append(PublishPrompt(body.prompt_id, body.prompt, text, body.audience, body.ttl_s))
+            by_score = body.cue_id is not None
+            effects.append(
+                PublishPrompt(body.prompt_id, body.prompt, text, body.audience, body.ttl_s, by_score)
+            )
     return tuple(effects)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from controller.core.light import Look, mix_colours
-from controller.core.score import AnchorCue, Cue, LightStep, Phase, Score, ZoneId
+from controller.core.score import AnchorCue, Cue, Phase, Score, ZoneId
 from controller.core.units import lerp
 
 
@@ -208,13 +208,15 @@ def _track(score: Score, slots: tuple[Slot, ...], zone: ZoneId) -> ZoneTrack:
     first = live = score.resting[zone]
     fades: list[Fade] = []
     for slot in slots:
-        for fade in _slot_fades(score.phases[slot.phase_index].light, slot, zone, live):
+        for fade in _slot_fades(score.phases[slot.phase_index], slot, zone, live):
             fades.append(fade)
             live = fade.end
     return ZoneTrack(first, tuple(fades), tuple(fade.start_ms for fade in fades))
 
 
-def _slot_fades(steps: tuple[LightStep, ...], slot: Slot, zone: ZoneId, live: Look) -> list[Fade]:
+def _slot_fades(phase: Phase, slot: Slot, zone: ZoneId, live: Look) -> list[Fade]:
+    # In a phase of frozen light nothing moves once its one look has arrived, whatever made the score.
+    steps = tuple(step for step in phase.light if step.offset_ms == 0 or not phase.light_frozen)
     mine = [step for step in steps if zone in step.looks and step.offset_ms < slot.light_ms]
     fades: list[Fade] = []
     for index, step in enumerate(mine):

@@ -6,8 +6,10 @@ import pytest
 from core_fixtures import MIN, SCORE, Driver
 
 from controller.core import commands as c
+from controller.core.light import look_from_percent
 from controller.core.music import music_target
-from controller.core.session import Recovered, fold
+from controller.core.score import LightStep
+from controller.core.session import PublishPrompt, Recovered, fold
 from controller.core.state import new_room
 
 PHASE = c.Scope(c.ScopeKind.PHASE)
@@ -102,3 +104,29 @@ def test_a_last_phase_that_ran_on_leaves_the_light_where_it_was(body: c.Body) ->
     room.do(body)
     assert room.look().lstar == pytest.approx(before.lstar)
     assert room.look(after_ms=1_000).lstar == pytest.approx(before.lstar, abs=0.5)
+
+
+def test_a_prompt_that_went_out_unwritten_is_not_sent_again() -> None:
+    room = Driver().start()
+    records = list(room.records)  # the disk is full from here on
+    room.wait(2 * MIN)
+    (sent,) = [effect.prompt_id for effect in room.effects if isinstance(effect, PublishPrompt)]
+    room = Driver(now_ms=room.now_ms + 20_000, state=fold(room.state.resting, records), records=records)  # type: ignore[arg-type]
+    room.event(Recovered(140_000, ask=False, sent=(sent, "c-other.0.breath", "p-7")))
+    assert room.effects == []
+    assert [rec.body.reason for _, rec in room.of("prompt_suppressed")] == ["sent"]  # type: ignore[union-attr]
+    assert fold(room.state.resting, room.records) == room.state  # type: ignore[arg-type]
+    room.wait(MIN)
+    assert room.effects == []
+
+
+def test_in_a_phase_of_frozen_light_nothing_moves_once_it_has_arrived() -> None:
+    arrival = SCORE.phases[0]
+    later = LightStep(6 * MIN, MIN, {zone: look_from_percent(80, 2700) for zone in SCORE.resting})
+    frozen = replace(arrival, light=(*arrival.light, later), light_frozen=True)
+    room = Driver().start(replace(SCORE, phases=(frozen, *SCORE.phases[1:])))
+    room.wait(5 * MIN)
+    arrived = room.look()
+    room.wait(4 * MIN)
+    assert room.look() == arrived
+    assert arrived.percent == pytest.approx(45.0)

@@ -58,6 +58,7 @@ MUTATIONS = (
         "1 light", "what was kept through a crash is believed unasked",
         "controller/desk_lamp.py", "        if not self.known:\n            # Not even",
         "        if not self.known and not self.restored:\n            # Not even",
+        "tests/shell/test_light_desk_restart.py",
     ),
     Mutation(
         "1 light", "a lamp back from a power cut is believed to be where it was",
@@ -70,8 +71,7 @@ MUTATIONS = (
     ),
     Mutation(
         "1 help", "help light in one second", CORE + "envelope.py",
-        "return float(limits.help_fade_ms)", "return float(limits.help_fade_ms) / 3",
-        "tests/core/test_envelope_light.py",
+        "help_fade_ms: int = 3_000", "help_fade_ms: int = 1_000",
     ),
     Mutation(
         "1 off", "off from any brightness", CORE + "envelope.py",
@@ -106,8 +106,8 @@ MUTATIONS = (
         "least = max(least, limits.silence_fade_min_ms)", "least = 500.0",
     ),
     Mutation(
-        "3 silence", "a broken track is not replaced", "controller/conductor.py",
-        "if self._target is not None and not self._target.unbroken:", "if False:",
+        "3 silence", "a broken track is chosen again and again", "controller/conductor.py",
+        "        return tuple(self._failed)\n", "        return ()\n",
     ),
     Mutation(
         "3 silence", "music is not begun again after a restart", "controller/conductor.py",
@@ -158,12 +158,22 @@ MUTATIONS = (
         "tests/shell/test_room_journal_order.py",
     ),
     Mutation(
+        "5 once", "what went out on a full disk is not noted", "controller/room_writer.py",
+        "        if failure is None or write.session_id is None:\n            return True\n",
+        "        return True\n",
+        "tests/shell/test_prompt_ledger.py",
+    ),
+    Mutation(
+        "5 once", "the next daemon does not ask what went out", "controller/core/session.py",
+        "for key in sent_keys(state.live_session, event.sent):", "for key in ():",
+    ),
+    Mutation(
         "6 crash", "a session that ran is not taken up", "controller/room_heart.py",
         "        if state.live_session is not None:\n", "        if False:\n",
     ),
     Mutation(
         "6 crash", "after a long absence nobody is asked", "controller/room_heart.py",
-        "return Recovered(away_ms, too_long)", "return Recovered(away_ms, False)",
+        "return Recovered(away_ms, too_long, tuple(sent))", "return Recovered(away_ms, False)",
     ),
     Mutation(
         "6 crash", "the state holds what no record brought", CORE + "session.py",

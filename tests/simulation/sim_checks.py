@@ -157,9 +157,8 @@ class Checks:
         self.shadow = new_room(REST)
         for record in records:
             self.shadow = evolve(self.shadow, record)
-        # What could not be written may be cued again by the next daemon; the devices show each id once.
-        self.issued -= broker.unwritten
-        self.issued &= set(broker.published)
+        # What never left the daemon before it died is cued again, if it is not too late.
+        self.issued &= broker.published
         self.late = True
 
 

@@ -79,7 +79,7 @@ class Daemon:
         kept, records = disk.checkpoint, disk.newest_session()
         self.answered = disk.command_ids()
         self.heart.restore(kept)
-        event = self.heart.recover(kept, records)
+        event = self.heart.recover(kept, records, disk.noted)
         found([] if event is None else records)
         if event is not None:
             self.handle(event)

@@ -37,7 +37,7 @@ class Disk(Generic[S]):
     """The journal: an append that is late, fails while the disk is full, and is lost in a crash."""
 
     rng: Random
-    publish: Callable[[PublishPrompt, bool], None]
+    publish: Callable[[PublishPrompt], None]
     durable: list[r.Record] = field(default_factory=list)
     after: S | None = None
     kept: list[Write[S]] = field(default_factory=list)
@@ -45,6 +45,7 @@ class Disk(Generic[S]):
     notes: dict[str, str] = field(default_factory=dict)
     checkpoint: dict[str, object] = field(default_factory=dict)
     full: bool = False
+    noted: list[str] = field(default_factory=list)
     _count: int = 0
     _last_due_ms: int = 0
 
@@ -79,7 +80,9 @@ class Disk(Generic[S]):
             self.flush()
         for effect in write.effects:
             if isinstance(effect, PublishPrompt):
-                self.publish(effect, not self.full)
+                if self.full:  # noted where a full disk has room
+                    self.noted.append(effect.prompt_id)
+                self.publish(effect)
         if write.answered is not None:
             write.answered(not self.full)
 
@@ -125,19 +128,15 @@ class Broker:
     """Takes prompts; a device shows each id once. Acknowledgements may get lost or come twice."""
 
     rng: Random
-    published: dict[str, int] = field(default_factory=dict)
-    unwritten: set[str] = field(default_factory=set)
+    published: set[str] = field(default_factory=set)
     shown: set[str] = field(default_factory=set)
     acks: list[str] = field(default_factory=list)
 
-    def publish(self, prompt: PublishPrompt, written: bool) -> None:
-        """A prompt goes out. Twice only if its record could not be written before the daemon died."""
-        again = prompt.prompt_id in self.published
-        if again and prompt.prompt_id not in self.unwritten:
+    def publish(self, prompt: PublishPrompt) -> None:
+        """A prompt goes out: once, whatever dies and whichever disk is full."""
+        if prompt.prompt_id in self.published:
             raise BrokenPromiseError("once", f"prompt {prompt.prompt_id} went out twice")
-        self.published[prompt.prompt_id] = self.published.get(prompt.prompt_id, 0) + 1
-        if not written:
-            self.unwritten.add(prompt.prompt_id)
+        self.published.add(prompt.prompt_id)
         if prompt.prompt_id in self.shown:
             return
         self.shown.add(prompt.prompt_id)

@@ -146,9 +146,9 @@ class World:
         else:
             self.summary.unwritten += 1
 
-    def publish(self, prompt: PublishPrompt, written: bool) -> None:
+    def publish(self, prompt: PublishPrompt) -> None:
         """The broker takes a prompt; its devices answer a little later."""
-        self.broker.publish(prompt, written)
+        self.broker.publish(prompt)
         acks, self.broker.acks = self.broker.acks, []
         for prompt_id in acks:
             ack = c.Command(f"shown-{prompt_id}", "device", c.PromptAck(prompt_id, "shown"))

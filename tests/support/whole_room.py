@@ -57,6 +57,14 @@ class MemoryJournal:
         begun = [i for i, record in enumerate(self.kept) if isinstance(record.body, SessionStarted)]
         return tuple(self.kept[begun[-1] if begun else 0 :])
 
+    async def note_prompt(self, session_id: str, prompt_id: str) -> bool:
+        del session_id, prompt_id
+        return True
+
+    async def noted_prompts(self, session_id: str) -> tuple[str, ...]:
+        del session_id
+        return ()
+
     async def command_ids(self) -> tuple[str, ...]:
         return tuple(record.command_id for record in self.kept if record.command_id is not None)
 
