@@ -20,11 +20,11 @@ import tempfile
 import threading
 import time
 import uuid
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 from paho.mqtt import client as paho
@@ -144,9 +144,10 @@ class Lamps:
 
     def __init__(self, broker: Broker) -> None:
         self._lock = threading.Lock()
-        self._arrived: list[tuple[str, float]] = []
+        self._firsts: dict[str, float] = {}
+        self._wanted: frozenset[str] = frozenset()
         self._news = threading.Event()
-        self._told: SimpleQueue[tuple[str, bytes, float]] = SimpleQueue()
+        self._told: deque[tuple[str, bytes, float]] = deque()
         self.client = connect(broker, broker.login)
         self._ready = threading.Event()
         self.client.on_message = self._take
@@ -169,40 +170,41 @@ class Lamps:
     def _take(self, _client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
         at_ms = time.monotonic_ns() / 1e6
         name = message.topic.split("/")[1]
+        # Nothing here wakes another thread before the last arrival is noted: it would take the interpreter.
         with self._lock:
-            self._arrived.append((name, at_ms))
-        self._news.set()
-        if name != "floor":
-            self._told.put((name, message.payload, at_ms + ANSWER_MS))
+            self._firsts.setdefault(name, at_ms)
+            complete = self._wanted <= self._firsts.keys()
+            if name != "floor":
+                self._told.append((name, message.payload, at_ms + ANSWER_MS))
+        if complete:
+            self._news.set()
 
     def _answer_on(self) -> None:
         """Say what each lamp was told, when a lamp would."""
         while True:
-            name, payload, due_ms = self._told.get()
+            with self._lock:
+                name, payload, due_ms = self._told.popleft() if self._told else ("", b"", 0.0)
+            if not name:
+                time.sleep(ANSWER_MS / 1000)
+                continue
             time.sleep(max(due_ms - time.monotonic_ns() / 1e6, 0.0) / 1000)
             state = self._states.setdefault(name, {"state": "ON"})
             state.update(json.loads(payload))
             self.client.publish(f"lamps/{name}/state", json.dumps(state))
 
-    def clear(self) -> None:
-        """Forget what has arrived."""
+    def watch(self, names: set[str]) -> None:
+        """Forget what has arrived, and wait for these."""
         with self._lock:
-            self._arrived.clear()
+            self._firsts.clear()
+            self._wanted = frozenset(names)
         self._news.clear()
 
-    def first_of(self, names: set[str]) -> float | None:
-        """Return when the last of these had its first message, ms; None if one has had none in time."""
-        until = time.monotonic() + PATIENCE_S
-        while time.monotonic() < until:
-            with self._lock:
-                firsts: dict[str, float] = {}
-                for name, at_ms in self._arrived:
-                    firsts.setdefault(name, at_ms)
-            if names <= firsts.keys():
-                return max(firsts[name] for name in names)
-            self._news.wait(0.05)
-            self._news.clear()
-        return None
+    def last(self) -> float | None:
+        """Return when the last of them had its first message, ms; None if one has had none in time."""
+        if not self._news.wait(PATIENCE_S):
+            return None
+        with self._lock:
+            return max(self._firsts[name] for name in self._wanted)
 
 
 @contextmanager
@@ -232,10 +234,10 @@ def series(panel: paho.Client, lamps: Lamps, zone: str, names: set[str], count: 
     """Send ``count`` changes of a zone, brighter and back; each one's latency in ms (lost: infinity)."""
     found = []
     for number in range(count):
-        lamps.clear()
+        lamps.watch(names)
         at_ms = time.monotonic_ns() / 1e6
         publish(panel, "light", zone=zone, brightness=36 if number % 2 else 30, kelvin=2500, fade_s=0)
-        arrived = lamps.first_of(names)
+        arrived = lamps.last()
         found.append(float("inf") if arrived is None else arrived - at_ms)
         time.sleep(PACE_S)
     return found
@@ -247,10 +249,10 @@ def floor(broker: Broker, lamps: Lamps, count: int) -> list[float]:
     try:
         found = []
         for number in range(count + 20):
-            lamps.clear()
+            lamps.watch({"floor"})
             at_ms = time.monotonic_ns() / 1e6
             lamps.client.publish("lamps/floor/in", "x")
-            arrived = lamps.first_of({"floor"})
+            arrived = lamps.last()
             if number >= 20:  # until then it was starting
                 found.append(float("inf") if arrived is None else arrived - at_ms)
             time.sleep(0.01)
@@ -283,13 +285,13 @@ def measure(folder: Path, broker: Broker, count: int) -> dict[str, dict[str, flo
     all_lamps = {f"lamp{number}" for number in range(LAMPS + 1)}
     results = {"floor": figures(floor(broker, lamps, min(count, 100)))}
     with daemon(folder, site_file(folder, broker)):
-        lamps.clear()
         until = time.monotonic() + 40
         led = False
         while not led and time.monotonic() < until:
+            lamps.watch(all_lamps)
             publish(panel, "light", zone="one", brightness=33, kelvin=2500)
             publish(panel, "light", zone="eight", brightness=33, kelvin=2500)
-            led = lamps.first_of(all_lamps) is not None
+            led = lamps.last() is not None
         if not led:
             sys.stderr.write((folder / "daemon.log").read_text(errors="replace")[-3000:])
             raise SystemExit("the daemon did not lead all lamps")

@@ -16,9 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from itertools import count
 from pathlib import Path
-from typing import Final
-
-from controller.ports import Clock
+from typing import Final, Protocol
 
 NS_PER_MS: Final = 1_000_000
 NS_PER_S: Final = 1_000_000_000
@@ -211,6 +209,14 @@ class _Appointment:
         self._timer.cancel()
 
 
+class CallsBack(Protocol):
+    """The part of a clock that an alarm needs."""
+
+    def call_at(self, at_ms: int, callback: Callable[[], None]) -> Callable[[], None]:
+        """See ``controller.ports.Clock``."""
+        ...
+
+
 class Alarm:
     """Something to wait for that others set, or that comes by itself at a given time.
 
@@ -220,7 +226,7 @@ class Alarm:
 
     __slots__ = ("_clock", "_is_set", "_waiter")
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: CallsBack) -> None:
         self._clock = clock
         self._is_set = False
         self._waiter: asyncio.Future[None] | None = None

@@ -67,11 +67,7 @@ class _Client(paho.Client):
         return self.behind.put(buf) if self.gathers else super()._sock_send(buf)
 
     def write_out(self) -> None:
-        """Write what waits, in as few segments as it fits.
-
-        Raises:
-            OSError: the connection is gone.
-        """
+        """Write what waits, in as few segments as it fits. An ``OSError``: the connection is gone."""
         self.loop_write()
         self.behind.flush(super()._sock_send)
 
@@ -285,7 +281,7 @@ class Connection:
                 break
         if sock is not None:
             acknowledge_quickly(sock)
-        self._flush_soon()  # behind what the messages have set going: a lamp's word goes before a receipt
+        asyncio.get_running_loop().call_soon(self._flush_soon)  # a lamp's word, on another link, goes first
 
     def _flush_soon(self) -> None:
         if not self._flush_due:
