@@ -13,8 +13,8 @@ from typing import Final
 from controller.ports import Clock
 
 SWITCH_S: Final = 0.0005
-"""How long another thread may keep the interpreter from the event loop, against Python's own 5 ms. What was
-measured of it says docs/scale.md."""
+"""How long another thread may keep the interpreter from the loop, against Python's own 5 ms: the best of
+three, measured in turn beside busy journals (docs/scale.md)."""
 YOUNG: Final = 5_000
 """Objects more than there were before the youngest are looked through: about a millisecond's work."""
 LOOK_MS: Final = 30_000
