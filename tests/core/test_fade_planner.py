@@ -131,6 +131,18 @@ def test_a_lamp_back_at_full_goes_down_and_only_down() -> None:
     assert len(sent) < 30
 
 
+@pytest.mark.parametrize(("mired", "end"), [(430.0, 500.0), (215.0, 153.0)])
+def test_colour_is_not_late_where_whites_end(mired: float, end: float) -> None:
+    # Between two levels a lamp is sent to the one beyond; its colour cannot be sent beyond the last white.
+    start = shown(Look(14.0, Mired(mired)), HUE)
+    curve = PathCurve(((0, start), (8 * MIN, Look(9.3, Mired(end)))))
+    lamp, _ = led(resting(start, 0, HUE), curve, 8 * MIN)
+    worst, worst_mired = gaps(lamp, curve, 0, 8 * MIN, 500, HUE)
+    assert worst_mired <= 3.5
+    assert worst <= 0.5
+    check_speeds(lamp)
+
+
 def test_a_long_constant_costs_nothing() -> None:
     curve = Constant(look_from_percent(35, 2500))
     start = shown(look_from_percent(35, 2500), HUE)

@@ -4,12 +4,11 @@ import json
 
 import pytest
 from light_room import DIM, WARM, Told, follow, percent, ramp, world
-from light_world import MIN, LightWorld, PathCurve, check_speeds, fastest_lstar
+from light_world import MIN, LightWorld, PathCurve, check_speeds
 
 from controller.core.curves import Constant
-from controller.core.envelope import Authority, Limits, Transition
-from controller.core.light import Look, look_from_percent
-from controller.core.units import lstar_from_luminance
+from controller.core.envelope import Authority, Limits
+from controller.core.light import Look
 from controller.light_desk import LightDesk
 
 
@@ -85,27 +84,3 @@ def test_what_was_kept_may_be_older_than_the_last_command(polled: bool) -> None:
     after.run(90_000)
     check_speeds(lamp)
     assert percent(after) == pytest.approx(35.0, abs=0.3)
-
-
-def test_a_fade_that_was_told_anew_to_the_same_end_is_not_taken_for_the_old_one() -> None:
-    room, _ = world(WARM, names=("a",))
-    now = room.clock.now
-    follow(room, PathCurve(((now, WARM), (now + 10 * MIN, DIM))))
-    room.run(5_000)
-    kept = json.loads(json.dumps(room.desk.checkpoint()))
-    lights, lamp = room.lights, room.lights.lamps["a"]
-    target = lamp.told_y()
-    lamp.take(
-        Transition(Look(lstar_from_luminance(target), lamp.look(room.clock.now).colour), 1_000),
-        room.clock.now,
-        "score",
-    )
-    room.clock.now += 2_000
-    desk = LightDesk(lights.infos, {"a": "zone"}, {"a": lights}, Limits(), room.clock)
-    desk.restore(kept)
-    after = LightWorld(room.clock, lights, desk)
-    desk.follow({"zone": Constant(look_from_percent(80, 2500))}, {"zone": Authority.THERAPIST})
-    after.run(60_000)
-    for piece, lived_ms in lamp.lived():
-        if piece.why == "therapist":
-            assert fastest_lstar(piece, lived_ms) <= 25.0
