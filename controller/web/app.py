@@ -43,6 +43,25 @@ from controller.wire import CommandRequest
 
 STATIC_DIR: Final = Path(__file__).parent / "static"
 API_VERSION: Final = "1"
+ROUTES: Final = (
+    pairing_calls,
+    room_calls,
+    listen_calls,
+    list_calls,
+    report_calls,
+    booking_calls,
+    socket_calls,
+    page_calls,
+    wall_calls,
+    setup_calls,
+    check_calls,
+    authority_calls,
+    profile_calls,
+    preset_calls,
+    rehearsal_calls,
+    design_pages,
+)
+"""Every router of the app; each takes what they share."""
 
 
 def create_app(  # noqa: PLR0913 - the composition root names each part
@@ -75,24 +94,9 @@ def create_app(  # noqa: PLR0913 - the composition root names each part
     """
     live = {room_id: LiveRoom(room, clock) for room_id, room in rooms.items()}
     shown = {room_id: (screens or {}).get(room_id) or PromptScreen(clock) for room_id in rooms}
-    context = WebContext(
-        rooms,
-        access,
-        health,
-        clock,
-        live,
-        shown,
-        secure,
-        origins,
-        addresses,
-        calendar,
-        listen,
-        authority,
-        reports,
-        drawing,
-    )
-
-    context = replace(context, fitting=fitting)
+    base = WebContext(rooms, access, health, clock, live, shown, secure, origins, addresses)
+    context = replace(base, calendar=calendar, listen=listen, authority=authority, fitting=fitting)
+    context = replace(context, reports=reports, drawing=drawing)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -115,24 +119,7 @@ def create_app(  # noqa: PLR0913 - the composition root names each part
     )
     app.add_exception_handler(SaidError, say)
     app.add_middleware(Guard, origins=origins, secure=secure)
-    for routes in (
-        pairing_calls,
-        room_calls,
-        listen_calls,
-        list_calls,
-        report_calls,
-        booking_calls,
-        socket_calls,
-        page_calls,
-        wall_calls,
-        setup_calls,
-        check_calls,
-        authority_calls,
-        profile_calls,
-        preset_calls,
-        rehearsal_calls,
-        design_pages,
-    ):
+    for routes in ROUTES:
         app.include_router(routes(context))
     app.mount("/static", StaticFiles(directory=STATIC_DIR), name="static")
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]

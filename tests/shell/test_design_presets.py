@@ -11,8 +11,9 @@ from controller.design_bundle import MAX_FILE_BYTES, Bundle, packed, unpacked
 from controller.design_work import ConflictError
 from controller.errors import InvalidFilesError, UserError
 from profiles.validation import LIBRARY
+from profiles.yaml_source import Plain
 
-DUSK = {"title": "Dusk", "others": {"brightness_percent": 12, "kelvin": 2000}}
+DUSK: dict[str, Plain] = {"title": "Dusk", "others": {"brightness_percent": 12, "kelvin": 2000}}
 
 
 @pytest.fixture
@@ -59,14 +60,14 @@ def test_somebody_elses_preset_in_the_same_file_is_no_conflict_but_the_same_one_
 def test_a_preset_that_is_not_valid_is_refused(bench: Bench) -> None:
     with pytest.raises(InvalidFilesError):
         bench.desk.presets.save("garden", "empty", {"title": "Empty"}, "", "designer")
-    helping = {"others": {"brightness_percent": 50}, "is_help": True}
+    helping: dict[str, Plain] = {"others": {"brightness_percent": 50}, "is_help": True}
     with pytest.raises(InvalidFilesError):
         bench.desk.presets.save("garden", "glare", helping, "", "designer")
     assert not (bench.folder / "data" / "designs" / "presets.yaml").exists()
 
 
 def test_a_check_shows_each_zone_in_its_colour(bench: Bench) -> None:
-    data = {"zones": {"ceiling": {"brightness_percent": 40, "colour": "#ff8a3d"}}}
+    data: dict[str, Plain] = {"zones": {"ceiling": {"brightness_percent": 40, "colour": "#ff8a3d"}}}
     zones = {z.zone: z.swatch for z in bench.desk.presets.check("garden", "draft", data).zones}
     assert zones["ceiling"] is not None
     assert zones["bedside"] is None

@@ -12,6 +12,7 @@ from controller.core.score import LightStep, MusicPlan, Phase, Score
 from controller.design_checks import warnings_of
 from controller.design_words import differences
 from playlists.music_library import load_pools
+from profiles.yaml_source import Plain
 
 
 def score(*phases: Phase, **more: Any) -> Score:
@@ -67,8 +68,15 @@ def test_each_kind_of_warning(tmp_path: Path) -> None:
 
 
 def test_differences_leave_nothing_out() -> None:
-    before = {"a": 1, "phases": [{"id": "x", "minutes": 3}, {"id": "y", "minutes": 4}], "gone": [1, 2]}
-    after = {"a": True, "phases": [{"id": "y", "minutes": 4, "new": {"k": 1}}, {"id": "x", "minutes": 3}]}
+    before: dict[str, Plain] = {
+        "a": 1,
+        "phases": [{"id": "x", "minutes": 3}, {"id": "y", "minutes": 4}],
+        "gone": [1, 2],
+    }
+    after: dict[str, Plain] = {
+        "a": True,
+        "phases": [{"id": "y", "minutes": 4, "new": {"k": 1}}, {"id": "x", "minutes": 3}],
+    }
     assert differences(before, before) == ()
     assert differences(before, after) == (
         "a: 1 → yes",
