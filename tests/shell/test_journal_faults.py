@@ -144,7 +144,11 @@ async def test_a_file_that_is_no_journal_is_kept_aside(tmp_path: Path, content: 
     assert await journal.open_session() == (SESSION,)
     await journal.close()
     assert (tmp_path / "garden.sqlite3.damaged-1").read_bytes() == content
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["garden.sqlite3", "garden.sqlite3.damaged-1"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        "garden.prompts",
+        "garden.sqlite3",
+        "garden.sqlite3.damaged-1",
+    ]
 
 
 async def test_an_altered_row_is_found_at_the_start(tmp_path: Path) -> None:
