@@ -12,10 +12,13 @@ import asyncio
 import json
 import sys
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
-from override_latency import USER, Daemon, daemon, figures, wait_ready
+from override_latency import USER, Daemon, daemon, figures
 from playwright.async_api import Browser, async_playwright
 
 from hardware.sim.bridge_child import BridgeChild
@@ -30,6 +33,19 @@ LIVE = """() => new Promise((done) => {
     const look = () => (isLive() ? done(performance.now()) : requestAnimationFrame(look));
     look();
 })"""
+
+
+def wait_served(found: Daemon) -> None:
+    """Wait until the room's session is to be seen over HTTP."""
+    until = time.monotonic() + 60
+    headers = {"Authorization": f"Bearer {found.token}"}
+    request = Request(f"http://127.0.0.1:{found.port}/api/v1/rooms/garden", headers=headers)
+    while time.monotonic() < until:
+        with suppress(OSError), urlopen(request, timeout=2) as answer:
+            if json.load(answer)["session"] is not None:
+                return
+        time.sleep(0.2)
+    raise SystemExit("the daemon did not start a session within a minute")
 
 
 async def load(browser: Browser, found: Daemon) -> tuple[float, float, int]:
@@ -74,7 +90,7 @@ def run(count: int) -> dict[str, Any]:
             tempfile.TemporaryDirectory(prefix="stillroom-paint-") as name,
             daemon(Path(name), bridge.url) as found,
         ):
-            wait_ready(found, bridge)
+            wait_served(found)
             return asyncio.run(measure(found, count))
     finally:
         bridge.stop()

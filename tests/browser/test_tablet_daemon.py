@@ -47,7 +47,7 @@ async def pin_of(rig: Rig) -> str:
     """The PIN as the daemon shows it to the person who started it."""
     assert rig.process is not None
     assert rig.process.stdout is not None
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while line := (await rig.process.stdout.readline()).decode():
             if found := re.search(r"PIN (\d{6})", line):
                 return found[1]
@@ -118,7 +118,7 @@ class Witness:
 
     async def _until(self, otherwise: str, holds: Callable[[], Awaitable[bool]]) -> None:
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while not await holds():
                     await asyncio.sleep(0.1)
         except TimeoutError:
