@@ -22,7 +22,7 @@ from controller.daemon.lights import known_drivers
 from controller.errors import RefusedError, UserError
 from controller.journal import journal_path, open_journal
 from controller.ports import Clock
-from controller.running_daemon import find
+from controller.running_daemon import FILE, find
 from controller.web.access import Access, Role
 from profiles.catalogue import LoadedSite, load_site
 
@@ -91,7 +91,13 @@ async def daemon_for_check(site_file: Path, data: Path, clock: Clock) -> AsyncIt
     try:
         running = find(data)
         caller = Caller("" if running is None else running.url, token, known_by)
-        if running is not None and await _answers(caller):
+        if running is not None:
+            if not await _answers(caller):
+                # A second daemon on one data folder would be worse than no check.
+                raise UserError(
+                    f"the daemon (process {running.pid}) does not answer at {running.url}; if none runs, "
+                    f"remove {data / FILE}"
+                )
             yield caller
             return
         await _refuse_open_session(loaded, data)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from test_tablet_looks import RUN_AXE, axe  # noqa: F401 - a fixture is found by its name here
 from web_fake_fitting import FakeSite
 from web_serving import Served, served
 
@@ -182,3 +183,22 @@ async def test_pages_need_no_more_than_the_policy_allows(tmp_path: Path, chromiu
         await page.reload()
         await page.wait_for_selector("[data-blink], #begin:not([hidden])")
         assert blocked == []
+
+
+@pytest.mark.parametrize("size", ["landscape", "phone"])
+async def test_pages_are_clean_for_axe(tmp_path: Path, chromium: Any, axe: str, size: str) -> None:  # noqa: F811
+    async with pages(tmp_path, chromium, "/rooms/garden/setup", size=size, bypass_csp=True) as (
+        page,
+        _,
+        site,
+    ):
+        await page.click("[data-pair=hue]")
+        await page.wait_for_selector("text=https://192.168.1.20:443")
+        await page.wait_for_selector("[data-tone=headphones]")
+        await page.evaluate(axe)
+        assert await page.evaluate(RUN_AXE) == []
+        await page.goto(f"{site.url}/rooms/garden/check")
+        await page.click("#start")
+        await page.wait_for_selector("#asked:has-text('quiet tone')")
+        await page.evaluate(axe)
+        assert await page.evaluate(RUN_AXE) == []

@@ -57,7 +57,7 @@ def start(bridges: list[BridgeChild], *more: str) -> BridgeChild:
 
 
 async def test_a_bridge_is_paired_pinned_and_used_at_once(rig: Rig, bridges: list[BridgeChild]) -> None:
-    child = start(bridges, "--https")
+    child = start(bridges, "--https", "--kinds=colour,ambiance,dimmable")
     kept = rig.data / "hue-credentials.json"
     async with installer(rig) as web:
         before = await bridge_of(web)
@@ -79,7 +79,11 @@ async def test_a_bridge_is_paired_pinned_and_used_at_once(rig: Rig, bridges: lis
         after = await bridge_of(web)
         assert (after["paired"], after["away"], after["problem"]) == (True, False, None)
         assert after["fingerprint"] == child.certificate_pin()
-        assert username not in (await web.get("/api/v1/rooms/garden/hardware")).text
+        hardware = await web.get("/api/v1/rooms/garden/hardware")
+        assert username not in hardware.text
+        # What was guessed of the lamps before their bridge was read is known now.
+        shows = [lamp["shows"] for lamp in hardware.json()["lamps"]]
+        assert shows == ["colours", "whites", "one_white"] * 2
         assert (await web.post("/api/v1/rooms/garden/lamps/path-door/blink")).status_code == 204
         levels = [segment["level_to"] for segment in child.call("GET", "/sim/history/5")]  # type: ignore[attr-defined]
         assert max(levels) > 5, "somebody can see which lamp it is"

@@ -23,6 +23,13 @@ let asked = "";
 const settled = (line) => ["passed", "failed", "skipped"].includes(line.outcome);
 const words = (line) => (line.sentence ? t(line.sentence, line.fields) : "");
 
+/** What a line says: its own sentence where that says what was found, else what it is about as well. */
+function whole(line) {
+  const found = ["passed", "failed"].includes(line.outcome) && line.sentence !== "no answer within two minutes";
+  if (found) return words(line);
+  return words(line) ? `${t(line.what)}: ${words(line)}` : t(line.what);
+}
+
 function mark(line) {
   return ICONS[line.outcome] ? icon(ICONS[line.outcome]) : make("span", { class: "dash", "aria-hidden": "true" }, line.outcome === "skipped" ? "–" : "·");
 }
@@ -31,7 +38,7 @@ function fill(item, line) {
   if (item.dataset.outcome === line.outcome && item.dataset.said === words(line)) return;
   item.dataset.outcome = line.outcome;
   item.dataset.said = words(line);
-  const said = make("span", { class: "said" }, words(line) ? `${t(line.what)}: ${words(line)}` : t(line.what));
+  const said = make("span", { class: "said" }, whole(line));
   const hidden = make("span", { class: "sr" }, `${OUTCOMES[line.outcome]()}. `);
   item.replaceChildren(mark(line), make("span", {}, hidden, said));
 }

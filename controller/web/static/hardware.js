@@ -46,7 +46,7 @@ function lamp(found) {
   find.setAttribute("aria-label", t("Let {name} blink gently", { name: found.name }));
   find.dataset.blink = found.fixture;
   find.addEventListener("click", () => press(find, t("look …"), `/api/v1/rooms/${room}/lamps/${encodeURIComponent(found.fixture)}/blink`));
-  const cut = found.power_on_ok === true ? t("comes back as it was after a power cut") : found.power_on;
+  const cut = found.power_on_ok === true ? t("comes back as it was after a power cut") : t(found.power_on);
   return make("li", {}, swatch, name, find, make("small", { class: `more ${found.power_on_ok === false ? "warn" : "dim"}` }, cut));
 }
 

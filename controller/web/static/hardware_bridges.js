@@ -63,7 +63,11 @@ async function begin(unit) {
 
 function choice(near, address) {
   const key = make("button", { type: "button" }, `${near.address} · ${near.hue_id}`);
-  key.addEventListener("click", () => (address.value = near.address));
+  key.setAttribute("aria-pressed", "false");
+  key.addEventListener("click", () => {
+    address.value = near.address;
+    for (const each of key.parentElement.children) each.setAttribute("aria-pressed", String(each === key));
+  });
   return key;
 }
 
