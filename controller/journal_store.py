@@ -321,7 +321,9 @@ def read_checkpoint(connection: sqlite3.Connection, name: str) -> str | None:
 def read_command_ids(connection: sqlite3.Connection) -> tuple[str, ...]:
     """Return the ids of the commands that the newest records tell of, the newest first."""
     rows = connection.execute(
-        "SELECT json_extract(record, '$.command_id') FROM records ORDER BY seq DESC LIMIT ?", (IDS_FROM,)
+        "SELECT CASE WHEN json_valid(record) THEN json_extract(record, '$.command_id') END"
+        " FROM records ORDER BY seq DESC LIMIT ?",
+        (IDS_FROM,),
     )
     return tuple(dict.fromkeys(str(found) for (found,) in rows if found is not None))
 

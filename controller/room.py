@@ -301,9 +301,12 @@ class Room:
         kept = await self._writer.load_checkpoint()
         heart.restore(kept)
         self._parts.meter.restore(kept.get("sound"))
-        try:
+        with suppress(
+            JournalError
+        ):  # a row of long ago that cannot be read must not keep a session from going on
             self._answered_before = frozenset(await journal.command_ids())
-            records = await journal.newest_session()
+        try:
+            records = await self._newest_records()
         except JournalError as error:
             self.part_health("journal", str(error))
             return
@@ -312,6 +315,13 @@ class Room:
         if event is not None:
             log.info("room recovered", room=self.room_id, away_ms=heart.away_ms(kept, records))
             self._handle(event)
+
+    async def _newest_records(self) -> tuple[r.Record, ...]:
+        """The newest session's records and those since; where not all can be read, an open session's alone."""
+        try:
+            return await self._parts.journal.newest_session()
+        except JournalError:
+            return await self._parts.journal.open_session()
 
     async def run(self) -> None:
         """Serve until cancelled: tick at every due instant, write the journal."""

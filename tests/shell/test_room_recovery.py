@@ -5,6 +5,8 @@ from uuid import uuid4
 import pytest
 from whole_room import START_MS, MemoryJournal, WholeRoom, whole_room
 
+from controller.core.records import Record
+from controller.errors import JournalError
 from playlists.catalogue import Pools
 
 MIN = 60_000
@@ -60,3 +62,25 @@ async def test_a_command_that_an_earlier_daemon_carried_out_does_nothing_again()
             assert (again.ok, again.repeated) == (True, True)
         assert not here.room.in_session, "a start that came again starts nothing"
     assert len(journal.kept) == records
+
+
+class HalfDamaged(MemoryJournal):
+    """A journal of which only the open session can be read."""
+
+    async def newest_session(self) -> tuple[Record, ...]:
+        raise JournalError("a row is not as it was written")
+
+    async def open_session(self) -> tuple[Record, ...]:
+        return tuple(self.kept)
+
+    async def command_ids(self) -> tuple[str, ...]:
+        raise JournalError("a row cannot be read")
+
+
+async def test_a_damaged_row_outside_it_does_not_keep_a_session_from_going_on() -> None:
+    journal = HalfDamaged()
+    async with whole_room(Pools()) as here:
+        await here.say("start", profile=here.room.profiles()[0].name)
+        journal.kept = list(here.journal.kept)
+    async with whole_room(Pools(), journal, START_MS + MIN) as here:
+        assert here.room.in_session
