@@ -317,7 +317,7 @@ class Room:
             self._handle(event)
 
     async def _newest_records(self) -> tuple[r.Record, ...]:
-        """The newest session's records and those since; where not all can be read, an open session's alone."""
+        """The newest session's records and those since; if not all can be read, an open session's alone."""
         try:
             return await self._parts.journal.newest_session()
         except JournalError:
