@@ -28,7 +28,7 @@ class ServiceManager:
 
     @classmethod
     def from_environment(cls) -> Self:
-        """Return the one that systemd's variables name, and forget them: no child of ours may speak for us."""
+        """Return the one that systemd's variables name, and forget them: no child may speak for us."""
         address = os.environ.pop("NOTIFY_SOCKET", None)
         patience, pid = os.environ.pop("WATCHDOG_USEC", ""), os.environ.pop("WATCHDOG_PID", "")
         ours = not pid or pid == str(os.getpid())

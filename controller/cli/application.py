@@ -9,9 +9,11 @@ from rich.console import Console
 
 from controller.cli import (
     archive,
+    backup,
     calibrate,
     certificate,
     check,
+    install,
     library,
     lights,
     mqtt,
@@ -19,6 +21,7 @@ from controller.cli import (
     rehearse,
     report,
     run,
+    service,
     sessions,
 )
 from controller.daemon.options import default_data_dir
@@ -33,6 +36,11 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("rehearse")(rehearse.rehearse)
+app.command("player")(service.player)
+app.command("install")(install.install)
+app.command("uninstall")(install.uninstall)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 app.command("preview")(papers.preview)
 app.command("report")(report.report)
 app.command("patterns")(report.patterns)
