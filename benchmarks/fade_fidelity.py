@@ -5,9 +5,19 @@ whole session without and with 30 random overrides by a therapist. Two naive way
 session: one command a second (the level of this instant, at once, as a script does it), and one long
 transition for each fade. The lamps are modelled here, apart from the product's model; time is virtual.
 
-A lamp of 254 steps cannot hold every level of a score, and times its transitions in steps of 100 ms. So
-error is counted over the nearest level that it can be told while the score holds still, and over where the
-score is within one such step of time; ``raw`` counts all of it. Prints a table and, last, one JSON line.
+Error is |L* of the lamp - L* of the score|, once a second over the whole session, overrides and their five-
+second fades included; nothing is forgiven for being late. It is told in three figures:
+
+* ``raw_p99`` is all of it.
+* ``floor_p99`` is what no controller can avoid: a lamp that is told one of 254 even steps of luminance lies
+  up to half a step beside a level that the score holds: 1.8 L* at 0.4 %, 1.1 at 2 %, 0.56 at 5 %, 0.36 at
+  10 %, 0.17 at 30 %, 0.12 at 50 %. It is counted while the score stands still and for one second
+  after, since a lamp that stands beside the score has to start from there and may not jump; a moving lamp
+  passes every level, and is forgiven nothing.
+* ``p99`` and ``max`` are the rest, second by second: what the controller is to blame for, and the target's.
+
+Where a profile holds a dim level for hours ``raw_p99`` is the floor's, and no more. Prints a table and, last,
+one JSON line.
 """
 
 import argparse
@@ -36,7 +46,7 @@ from profiles.validation import LIBRARY
 
 T0 = 1_700_000_000_000
 OVERRIDES = 30
-SAMPLE_MS = 2_000
+SAMPLE_MS = 1_000
 LATENCY_MS = 13
 """From the desk's word to the lamp: one PUT over TLS, as measured."""
 HUE_DEFAULT_MS = 400
@@ -231,27 +241,34 @@ def every_second(seen: Seen, end: int) -> Lamp:
 
 @dataclass(frozen=True, slots=True)
 class Errors:
-    """Sorted errors in L*: over the nearest level that can be told, and all of it."""
+    """Sorted errors in L*: all of it, what the lamp's steps cost anybody, and the rest."""
 
-    fair: list[float]
     raw: list[float]
+    floor: list[float]
+    ours: list[float]
+
+
+def beside(seen: Seen, at: int) -> float:
+    """How far the nearest level a lamp can be told lies beside a score that stands still; 0 if it moves."""
+    look = seen.look_at(at)
+    stands = all(abs(seen.look_at(at + by).lstar - look.lstar) < 1e-9 for by in (-STEP_MS, STEP_MS))
+    return abs(shown(look, TRAITS).lstar - look.lstar) if stands else 0.0
 
 
 def errors(lamps: Sequence[Lamp], seen: Seen, end: int) -> list[Errors]:
-    """Compare lamps with the score every two seconds."""
-    found = [Errors([], []) for _ in lamps]
+    """Compare lamps with the score every second."""
+    found = [Errors([], [], []) for _ in lamps]
     for at in range(T0, end, SAMPLE_MS):
         look = seen.look_at(at)
-        near = [look.lstar, seen.look_at(at - STEP_MS).lstar, seen.look_at(at + STEP_MS).lstar]
-        if min(near) == max(near):
-            near = [shown(look, TRAITS).lstar]
+        floor = max(beside(seen, at), beside(seen, at - 1_000))
         for lamp, result in zip(lamps, found, strict=True):
-            live = lamp.lstar(at)
-            result.fair.append(max(min(near) - live, live - max(near), 0.0))
-            result.raw.append(abs(live - look.lstar))
+            raw = abs(lamp.lstar(at) - look.lstar)
+            result.raw.append(raw)
+            result.floor.append(floor)
+            result.ours.append(max(raw - floor, 0.0))
     for result in found:
-        result.fair.sort()
-        result.raw.sort()
+        for values in (result.raw, result.floor, result.ours):
+            values.sort()
     return found
 
 
@@ -289,40 +306,43 @@ def figures(score: Score, zone: str, seed: int, *, overridden: bool) -> dict[str
     return {
         "profile": score.profile_id,
         "overrides": OVERRIDES if overridden else 0,
-        "p99_lstar": round(p99(ours.fair), 3),
-        "max_lstar": round(ours.fair[-1], 3),
+        "seed": seed if overridden else 0,
+        "p99_lstar": round(p99(ours.ours), 3),
+        "max_lstar": round(ours.ours[-1], 3),
         "raw_p99_lstar": round(p99(ours.raw), 3),
+        "floor_p99_lstar": round(p99(ours.floor), 3),
         "commands": run.ours.commands,
         "commands_per_hour": round(run.ours.commands / hours, 1),
         "step_score": round(steps[Authority.SCORE], 3),
         "step_therapist": round(steps[Authority.THERAPIST], 3),
-        "every_second_p99": round(p99(each.fair), 3),
+        "every_second_p99": round(p99(each.ours), 3),
         "every_second_commands": second.commands,
         "every_second_step": round(max(second.largest_steps().values()), 3),
-        "one_long_p99": round(p99(long.fair), 3),
+        "one_long_p99": round(p99(long.ours), 3),
         "one_long_commands": run.long.commands,
         "one_long_step": round(max(run.long.largest_steps().values()), 3),
-        "ok": p99(ours.fair) <= TARGET_LSTAR and run.ours.commands < TARGET_COMMANDS and kept,
+        "ok": p99(ours.ours) <= TARGET_LSTAR and run.ours.commands < TARGET_COMMANDS and kept,
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seeds", type=int, default=1, help="how many sets of overrides (8 take 2 min)")
     parser.add_argument("--profile", help="only this one")
     options = parser.parse_args()
     catalogue = load_catalogue()
     room = load_site(LIBRARY / "demo-site.yaml").site.rooms[0]
     rows = []
     names = [name for name in catalogue.profiles if options.profile in (None, name)]
-    columns = ["p99_lstar", "max_lstar", "raw_p99_lstar", "commands", "step_score", "step_therapist"]
+    columns = ["p99_lstar", "max_lstar", "raw_p99_lstar", "floor_p99_lstar", "commands"]
+    columns += ["step_score", "step_therapist"]
     naive = ["every_second_p99", "every_second_step", "one_long_p99", "one_long_step"]
     print(f"{'profile':18} overrides " + " ".join(f"{name[-14:]:>14}" for name in (*columns, *naive)))
     for name in names:
         score = catalogue.score(name, room)
         zone = next(iter(score.resting))
-        for overridden in (False, True):
-            row = figures(score, zone, options.seed, overridden=overridden)
+        for seed in range(options.seeds + 1):
+            row = figures(score, zone, seed, overridden=seed > 0)
             rows.append(row)
             cells = " ".join(f"{row[key]!s:>14}" for key in (*columns, *naive))
             print(

@@ -8,8 +8,9 @@ error that is printed. "To the eye" ends when the frame is painted in which the 
 applied. A tap's lamp command is the first that tells some lamp to be dimmer (warmer, …) than it had been told
 before, to one lamp or to all as a group: one that only carries on the fade of an earlier tap the other way is
 not taken for it. When the last of the eight lamps had its own is printed too, and is the bridge's budget of
-eight commands a second. A tap that never arrives counts as infinitely late. Prints a table and, last, one
-JSON line.
+eight commands a second. One round of taps goes before, uncounted: until then the lamps still rise from the
+room at rest to the session's first look. A tap that never arrives counts as infinitely late. Prints a table
+and, last, one JSON line.
 """
 
 import argparse
@@ -110,9 +111,9 @@ async def measure(found: Daemon, bridge: BridgeChild, count: int) -> dict[str, A
         await page.evaluate(WATCH)
         await asyncio.sleep(1.0)
         offset, error = await page_offset(page)
-        await tap(page, count)
+        await tap(page, len(KEYS) + count)
         await asyncio.sleep(1.0)
-        taps = await page.evaluate("window.taps")
+        taps = (await page.evaluate("window.taps"))[len(KEYS) :]
         for other in others:
             other.cancel()
         await browser.close()
