@@ -107,11 +107,11 @@ MUTATIONS = (
     ),
     Mutation(
         "3 silence", "a broken track is chosen again and again", "controller/conductor.py",
-        "        return tuple(self._failed)\n", "        return ()\n",
+        "        return tuple(self._failed)\n", "        return ()\n", "tests/shell/test_conductor.py",
     ),
     Mutation(
         "3 silence", "music is not begun again after a restart", "controller/conductor.py",
-        "if self._current is None and not target.silent:", "if False:",
+        "if self._current is None and not target.silent:", "if False:", "tests/shell/test_conductor.py",
     ),
     Mutation(
         "4 newest word", "the next phase takes a held light back", CORE + "evolve_light.py",
