@@ -164,5 +164,5 @@ def test_what_began_is_journaled_once() -> None:
     desk.conductor.follow(TARGET)
     item = desk.crossfades()[0].item
     began = desk.conductor.on_event(ItemStarted(item.item_id, item.track_id))
-    assert [record.track_id for record in began] == ["one"]  # type: ignore[union-attr]
+    assert [record.track_id for record in began] == ["one"]
     assert desk.conductor.on_event(ItemStarted(item.item_id, item.track_id)) == ()
