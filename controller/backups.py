@@ -5,6 +5,7 @@ SQLite's own online copy, so that each is whole. Music that can be made or measu
 It must never follow a path out of the folder it restores into, and never overwrite.
 """
 
+import gzip
 import hashlib
 import io
 import json
@@ -128,11 +129,14 @@ def _digest(file: Path) -> str:
 
 def _unpack(archive: Path, into: Path) -> int:
     try:
+        _read_through(archive)
         with tarfile.open(archive, "r:gz") as tar:
             listed = _listed(tar, archive)
             seen: set[str] = set()
             total = 0
-            for member in tar:
+            for number, member in enumerate(tar):
+                if number == 0:
+                    continue  # the list itself
                 name, total = member.name, total + member.size
                 if name not in listed or name in seen or not member.isreg() or total > MAX_BYTES:
                     raise UserError(f"{archive}: {name[:80]!r} does not belong in a backup")
@@ -143,6 +147,16 @@ def _unpack(archive: Path, into: Path) -> int:
     if seen != set(listed):
         raise UserError(f"{archive}: is not whole: {len(set(listed) - seen)} files are missing")
     return len(seen)
+
+
+def _read_through(archive: Path) -> None:
+    """Read to the very end: tar alone would not miss what was cut off behind its last file."""
+    read = 0
+    with gzip.open(archive) as stream:
+        while block := stream.read(1 << 20):
+            read += len(block)
+            if read > MAX_BYTES:
+                raise UserError(f"{archive}: is larger than any backup of ours")
 
 
 def _listed(tar: tarfile.TarFile, archive: Path) -> dict[str, str]:
