@@ -6,6 +6,7 @@ from light_world import MIN, PathCurve, check_speeds
 
 from controller.core.curves import Constant
 from controller.core.envelope import Authority
+from controller.core.lamp_model import LampTraits, shown
 from controller.core.light import Look, Mired, look_from_percent
 from controller.ports import LampReport, LightSource
 
@@ -386,3 +387,18 @@ def test_a_lamp_that_may_stand_at_full_is_put_out_in_stages() -> None:
     room.run(2 * MIN)
     assert percent(room) == 0.0
     check_speeds(lamp)
+
+
+@pytest.mark.parametrize(("start", "end"), [(1.0, 0.0), (1.0, 6.0), (0.0, 1.0), (0.0, 50.0), (50.0, 0.0)])
+def test_a_word_without_a_fade_is_done_soon_even_at_the_floor(start: float, end: float) -> None:
+    # Its corner lies a millisecond ahead, nearer than a lamp can be timed.
+    room, _ = world(Look(start, DIM.colour), names=("a",))
+    follow(room, Constant(Look(start, DIM.colour)))
+    room.run(10_000)
+    now = room.clock.now
+    steep = PathCurve(((now, Look(start, DIM.colour)), (now + 1, Look(end, DIM.colour))))
+    follow(room, steep, Authority.THERAPIST)
+    room.run(15_000)
+    told = shown(Look(end, DIM.colour), LampTraits(100 / 254))
+    assert room.lights.lamps["a"].look(room.clock.now).lstar == pytest.approx(told.lstar, abs=0.2)
+    check_speeds(room.lights.lamps["a"])
