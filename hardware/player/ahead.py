@@ -9,7 +9,7 @@ from typing import Final
 
 from hardware.player.chain import Chain
 from hardware.player.engine import Engine
-from hardware.player.units import FRAME_BYTES, GLIDE_FRAMES, PERIOD, Block, silence
+from hardware.player.units import GLIDE_FRAMES, PERIOD, Block, silence
 
 REFUSED_PERIODS: Final = 8
 """How long it is left alone after the chain had to act: sound near a ceiling."""
@@ -22,7 +22,6 @@ class Ahead:
         self._engine, self._chain = engine, chain
         self._mix = silence(GLIDE_FRAMES)
         self._sound = self._mix[:0]
-        self._data = b""
         self._frames = self._at = self._from = self._left_alone = 0
 
     def take(self, *, usable: bool = True) -> bytes | None:
@@ -34,7 +33,7 @@ class Ahead:
             return None
         self._from = self._at
         self._at = self._at + PERIOD
-        return self._data[self._from * FRAME_BYTES : self._at * FRAME_BYTES]
+        return self.sound.tobytes()
 
     def drop(self) -> None:
         """What was taken was played; what was not never was."""
@@ -70,5 +69,5 @@ class Ahead:
         if sound is None:
             self._left_alone = REFUSED_PERIODS
             return False
-        self._sound, self._data, self._frames = sound, sound.tobytes(), frames
+        self._sound, self._frames = sound, frames
         return True

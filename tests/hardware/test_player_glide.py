@@ -13,6 +13,7 @@ from hardware.player.ahead import Ahead
 from hardware.player.chain import Chain
 from hardware.player.deck import Cut, Deck
 from hardware.player.engine import Engine, EngineConfig
+from hardware.player.limiter import SEGMENT, Limiter
 from hardware.player.units import BLOCK, GLIDE_FRAMES, PERIOD, RATE, silence
 
 Commands = dict[int, PlayerCommand]
@@ -177,6 +178,23 @@ def test_the_meter_reads_the_same_either_way(tmp_path: Path) -> None:
         player.close()
     assert readings[0][0] == pytest.approx(readings[1][0], abs=0.1)
     assert readings[0][1] == pytest.approx(readings[1][1], abs=0.01)
+
+
+def test_the_limiter_looks_ahead_only_where_it_would_do_nothing() -> None:
+    looked = 0
+    for seed in range(60):
+        random = np.random.default_rng(seed)
+        loudness = 10 ** random.uniform(-1.2, -0.6)
+        sound = (random.normal(0, loudness, (SEGMENT + 4 * PERIOD, 2))).astype(np.float32)
+        fresh = sound[SEGMENT:].copy()
+        limited = silence(4 * PERIOD)
+        acting = Limiter()
+        acting.process(fresh, limited)
+        if Limiter().look_ahead(sound):
+            looked += 1
+            assert acting.reduction_db == 0.0
+            assert np.array_equal(sound[: 4 * PERIOD], limited)
+    assert 10 < looked < 50
 
 
 class Stuttering:
