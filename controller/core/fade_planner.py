@@ -15,15 +15,16 @@ called in time: every plan starts from where the lamp is at ``now_ms``.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import ceil, floor
+from math import ceil
 from typing import Final
 
-from controller.core.chords import chord_end, extended
+from controller.core.chords import chord_end
 from controller.core.curves import Curve, From
 from controller.core.envelope import RATE_MARGIN, Authority, Limits, colour_length, needed_ms, rates
+from controller.core.fade_aim import aimed, in_steps
 from controller.core.lamp_model import LampModel, LampTraits, look_at, luminance_at, shown
 from controller.core.light import Look, colour_distance_mired, mix_colours
-from controller.core.units import clamp, lerp, lstar_from_luminance, luminance_from_lstar
+from controller.core.units import clamp, lerp, luminance_from_lstar
 
 CHORD_LSTAR: Final = 0.075
 """How far a chord may leave the curve; with timing it stays under the promised 0.1 L*."""
@@ -35,6 +36,8 @@ SPREAD_LSTAR: Final = 1.0
 """When the levels a lamp might have lie further apart than this, it is brought in by one long chord."""
 CONVERGE_SHARE: Final = 0.2
 """A converging chord spans this share of (L* + 16), so that its dark end is not much faster than the rest."""
+GENTLE_SHARE: Final = 0.8
+"""Of the score's limits: under a curve that uses all of them, a chord is too fast at its dark end."""
 SHORTEST_STEPS: Final = 10
 """A converging transition lasts at least this many of the lamp's time steps (1 s)."""
 MERGE_STEPS: Final = 5
@@ -112,7 +115,7 @@ def on_curve(model: LampModel, curve: Curve, limits: Limits, now_ms: int, slack:
 
 def is_gentle(curve: Curve, limits: Limits, now_ms: int) -> bool:
     """Say whether the score's own limits are enough to follow the curve for the next second."""
-    lstar_rate, mired_rate = rates(Authority.SCORE, limits)
+    lstar_rate, mired_rate = (GENTLE_SHARE * rate for rate in rates(Authority.SCORE, limits))
     step = SHORTEST_STEPS * limits.transition_step_ms
     seconds = step / 1000.0
     for at_ms in (now_ms, now_ms + step // 2, now_ms + step):
@@ -221,7 +224,7 @@ def _plan_long(
             goal = shown(_beyond_all(lamps, goal, now_ms), model.traits)
         least = max(needed_ms(lamp, goal, authority, limits, now_ms) for lamp in lamps)
         duration = clamp(least, shortest, limits.transition_max_ms)
-    length = _in_steps(duration, limits)
+    length = in_steps(duration, limits)
     if model.end_ms > now_ms and all(_same(lamp.target, model.target) for lamp in lamps):
         wish = _wish(curve, model.end_ms, model.traits)
         near = CHORD_LSTAR + model.traits.half_step_lstar(wish.lstar)
@@ -278,7 +281,7 @@ def _follow(model: LampModel, curve: Curve, limits: Limits, now_ms: int, knot_ms
         target = shown(_wish(curve, now_ms, traits), traits).lstar
         length = span if abs(target - live.lstar) < 1e-6 else min(span, soon)
     else:
-        tolerance = max(CHORD_LSTAR, abs(whole) / span * limits.transition_step_ms / 3.0)
+        tolerance = max(CHORD_LSTAR, abs(whole) / span * limits.transition_step_ms / 4.0)
         target = chord_end(live.lstar, corner.lstar, tolerance, traits.floor_lstar)
         share = clamp((target - wish.lstar) / whole, 0.0, 1.0)
         if share <= 0.0 and corner.lstar < traits.floor_lstar:
@@ -287,43 +290,23 @@ def _follow(model: LampModel, curve: Curve, limits: Limits, now_ms: int, knot_ms
         length = round(span * share)
         if offset > _tolerance(curve, limits, now_ms, START_LSTAR):
             length = min(length, soon)
-    length = _in_steps(length, limits, nearest=True)
+    steps = traits.brightness_steps if abs(whole) >= 1e-6 else None
+    length = (
+        in_steps(length, limits, nearest=True) if steps is None else max(length, limits.transition_step_ms)
+    )
+    length = min(length, limits.transition_max_ms)
     share = min(length / span, 1.0)
     if abs(whole) >= 1e-6:
         target = max(lerp(wish.lstar, corner.lstar, share), traits.floor_lstar)
     # From the curve, not from the live colour: whole mired would round a slow fade away each time.
     colour = mix_colours(wish.colour, corner.colour, share)
-    return _aimed(live, Look(target, colour), length, traits, limits, now_ms)
-
-
-def _aimed(live: Look, goal: Look, length: int, traits: LampTraits, limits: Limits, now_ms: int) -> Plan:
-    """A transition that passes through ``goal`` after ``length`` ms.
-
-    A goal between two of the lamp's levels is passed through on the way to the level beyond. Should the next
-    transition, which takes over there, come late, the lamp stops less than one level too far.
-    """
-    told = shown(goal, traits)
-    start, end = luminance_from_lstar(live.lstar), luminance_from_lstar(goal.lstar)
-    steps = traits.brightness_steps
-    if steps is None or abs(told.lstar - goal.lstar) < 1e-6 or abs(end - start) < 1e-9:
-        return Plan(told, length, now_ms + length)
-    beyond = (ceil(end * steps) if end > start else floor(end * steps)) / steps
-    duration = length * (beyond - start) / (end - start)
-    if duration > limits.transition_max_ms or beyond < traits.floor_luminance:
-        return Plan(told, length, now_ms + length)
-    colour = extended(live.colour, goal.colour, duration / length)
-    on_way = mix_colours(live.colour, colour, length / duration)
-    if colour_distance_mired(on_way, goal.colour) > COLOUR_MIRED:
-        # No white lies beyond the goal's, so its colour would come late: end on the last level before it.
-        last = (floor(end * steps) if end > start else ceil(end * steps)) / steps
-        share = (last - start) / (end - start)
-        if length * share < limits.transition_step_ms:
-            return Plan(told, length, now_ms + length)
-        look = Look(lstar_from_luminance(last), mix_colours(live.colour, goal.colour, share))
-        part = _in_steps(length * share, limits, nearest=True)
-        return Plan(shown(look, traits), part, now_ms + part)
-    look = shown(Look(lstar_from_luminance(beyond), colour), traits)
-    return Plan(look, _in_steps(duration, limits, nearest=True), now_ms + length)
+    goal = Look(target, colour)
+    aim = None if steps is None else aimed(live, goal, length, traits, limits)
+    if aim is None:
+        length = in_steps(length, limits, nearest=True)
+        aim = shown(goal, traits), length, length
+    look, duration, until = aim
+    return Plan(look, duration, now_ms + until)
 
 
 def _converge(model: LampModel, curve: Curve, authority: Authority, limits: Limits, now_ms: int) -> Plan:
@@ -351,18 +334,11 @@ def _converge(model: LampModel, curve: Curve, authority: Authority, limits: Limi
         lstar = goal.lstar if abs(gap) <= span else live.lstar + (span if gap > 0.0 else -span)
         bright = shown(Look(max(lstar, model.traits.floor_lstar), live.colour), model.traits)
         duration = max(needed_ms(model, bright, authority, limits, now_ms), shortest)
-    length_ms = _in_steps(duration, limits)
+    length_ms = in_steps(duration, limits)
     colour_ms = 1000.0 * colour_length(live.colour, goal.colour) / (mired_rate * RATE_MARGIN)
     share = 1.0 if colour_ms <= length_ms else length_ms / colour_ms * 0.999
     told = shown(Look(bright.lstar, mix_colours(live.colour, goal.colour, share)), model.traits)
     return Plan(told, length_ms, now_ms + length_ms)
-
-
-def _in_steps(duration_ms: float, limits: Limits, *, nearest: bool = False) -> int:
-    """A duration in whole time steps, at least one, at most the longest a lamp keeps."""
-    step = limits.transition_step_ms
-    steps = round(duration_ms / step) if nearest else ceil(duration_ms / step - 1e-6)
-    return min(max(steps, 1) * step, limits.transition_max_ms)
 
 
 def authority_left(
