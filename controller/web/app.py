@@ -29,6 +29,7 @@ from controller.web.guard import Guard
 from controller.web.listen_calls import Listen, listen_calls
 from controller.web.lists import list_calls
 from controller.web.live import LiveRoom
+from controller.web.metrics_calls import metrics_calls
 from controller.web.pages import page_calls
 from controller.web.pairing import pairing_calls
 from controller.web.rehearsal_calls import rehearsal_calls
@@ -53,6 +54,7 @@ ROUTES: Final = (
     socket_calls,
     page_calls,
     wall_calls,
+    metrics_calls,
     setup_calls,
     check_calls,
     authority_calls,

@@ -1,5 +1,6 @@
 """Answers to commands, the same at every HTTP and WebSocket door. Knows no framework but Starlette."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Final
 from uuid import UUID
@@ -8,6 +9,7 @@ from starlette.responses import Response
 
 from controller.api import RoomApi
 from controller.errors import RefusedError, StillroomError
+from controller.metrics import COMMAND_S
 from controller.wire import CommandRequest, Refusal, Reply
 
 _STATUS: Final[Mapping[str, int]] = {"invalid": 422, "too_large": 413, "forbidden": 403}
@@ -26,12 +28,16 @@ def refusal(error: RefusedError, command_id: object = None) -> Reply:
 
 async def carry_out(room: RoomApi, command: CommandRequest, by: str) -> Reply:
     """Submit a command; what the room raises becomes a refusal, so that a tablet always has an answer."""
+    now_s = asyncio.get_running_loop().time
+    begun_s = now_s()
     try:
         return await room.submit(command, by)
     except RefusedError as error:
         return refusal(error, str(command.id))
     except StillroomError as error:
         return refusal(RefusedError("failed", str(error)), str(command.id))
+    finally:
+        COMMAND_S.observe(now_s() - begun_s)
 
 
 def _uuid_or_none(found: object) -> UUID | None:
