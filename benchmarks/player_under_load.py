@@ -204,8 +204,8 @@ def measure(folder: Path, sinks: Sinks, seconds: float, count: int) -> dict[str,
     write_saw(folder / MUSIC, seconds + FIRST_S + 60)
     line = [sys.executable, __file__, "--daemon", str(folder), "--minutes", str(seconds / 60)]
     with busy(count), subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as daemon:
-        with contextlib.suppress(OSError):  # what measures must not be what starves
-            os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(10))
+        with contextlib.suppress(OSError):  # what measures must neither starve nor go before the player
+            os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
         try:
             heard, counted = listen(sinks, daemon)
         finally:
