@@ -40,4 +40,6 @@ def introduce(address: str) -> Introduction:
     hue_id = said.get("bridgeid")
     if not isinstance(hue_id, str) or not hue_id:
         raise DeviceError(address, "pair", "no Hue bridge there", scope=Scope.AWAY, may_retry=False)
-    return Introduction(hue_id.upper(), str(said.get("modelid", "")), str(said.get("name", "")), str(endpoint))
+    return Introduction(
+        hue_id.upper(), str(said.get("modelid", "")), str(said.get("name", "")), str(endpoint)
+    )
