@@ -3,8 +3,8 @@
 A whole daemon runs as its own process, with a simulated Hue bridge in another, in a session. Each load is a
 browser context of its own: nothing is cached, no service worker helps. "Painted" is the browser's own
 first-contentful-paint, counted from the navigation; "live" ends when the first state from the room is on the
-page (asked every frame). Bytes are the bodies of everything fetched, uncompressed. Prints a table and, last,
-one JSON line. A page that is never painted counts as infinitely late.
+page (asked every frame). Bytes are the page, its styles, scripts and icons, uncompressed; not the room's own
+data. Prints a table and, last, one JSON line. A page that is never painted counts as infinitely late.
 """
 
 import argparse
@@ -60,7 +60,8 @@ async def load(browser: Browser, found: Daemon) -> tuple[float, float, int]:
     await page.goto(f"{base}/rooms/garden/live")
     live = await page.evaluate(LIVE)
     painted = await page.evaluate(PAINTED)
-    sizes = [len(await answer.body()) for answer in answers if answer.status == 200]
+    kept = [answer for answer in answers if answer.status == 200 and "/api/" not in answer.url]
+    sizes = [len(await answer.body()) for answer in kept]
     await context.close()
     return float("inf") if painted is None else float(painted), float(live), sum(sizes)
 
