@@ -118,7 +118,6 @@ class PromptDevice:
         screen: Screen,
         voice: Speaker | None = None,
         backlight: Backlight | None = None,
-        manager: ServiceManager | None = None,
     ) -> None:
         self._link = link
         self._base = f"{PREFIX}/{room}/prompt"
@@ -130,7 +129,8 @@ class PromptDevice:
         self._backlight = backlight
         self._waiting: asyncio.Queue[tuple[HeardPrompt, int]] = asyncio.Queue(MOST_WAITING)
         self._results: dict[str, Result] = {}
-        self._manager = manager or ServiceManager()
+        self.manager = ServiceManager()
+        """Who is told that prompts are waited for."""
 
     async def run(self) -> None:
         """Serve until cancelled. Whoever made the link runs it."""
@@ -163,9 +163,9 @@ class PromptDevice:
     async def _next(self) -> tuple[HeardPrompt, int]:
         """Return the next prompt. While none comes, this loop goes on saying that it turns."""
         while True:
-            self._manager.ping()
+            self.manager.ping()
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._manager.ping_every_s):
+                async with asyncio.timeout(self.manager.ping_every_s):
                     return await self._waiting.get()
 
     async def _bring(self, prompt: HeardPrompt) -> None:
@@ -252,16 +252,9 @@ async def run_device(settings: PromptDeviceSettings, clock: Clock) -> None:
     backlight = Backlight.find(clock)
     manager = ServiceManager.from_environment()
     device = PromptDevice(
-        link,
-        settings.room,
-        settings.name,
-        clock,
-        ring,
-        screen=screen,
-        voice=voice,
-        backlight=backlight,
-        manager=manager,
+        link, settings.room, settings.name, clock, ring, screen=screen, voice=voice, backlight=backlight
     )
+    device.manager = manager
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(device.run(), name="prompt-device")

@@ -26,7 +26,7 @@ from controller.mqtt_topics import will_for
 from controller.ports import Prompts
 from controller.running_daemon import announce
 from controller.web.access import Access, Role
-from controller.web.early_door import EarlyDoor
+from controller.web.early_door import App, EarlyDoor, Life
 from controller.web.screens import PromptScreen
 from controller.web.serving import Tls, bind, serve
 from hardware.mqtt_link import MqttLink, MqttSettings
@@ -34,8 +34,6 @@ from hardware.mqtt_socket import MqttTls
 from profiles.catalogue import LoadedSite
 
 if TYPE_CHECKING:
-    from starlette.applications import Starlette
-
     from controller.bookings import Bookings
     from controller.room_hardware import BrokerFacts, TabletFacts
     from controller.web.drawing import Drawing
@@ -206,9 +204,9 @@ class Doors:
             group.create_task(self._run_with(broker, self._api, report))
         if self._drawing is not None:
             group.create_task(self._drawing.rehearsals.run())
-        app = await asyncio.to_thread(self._make_app, rooms, screens, health, calendar)
+        app, life = await asyncio.to_thread(self._make_app, rooms, screens, health, calendar)
         if self._early is not None:
-            self._early.hand_over(app, lambda: app.router.lifespan_context(app))
+            self._early.hand_over(app, life)
 
     async def _run_with(
         self, broker: "EmbeddedBroker", api: MqttApi, report: Callable[[str, str | None], None]
@@ -239,13 +237,13 @@ class Doors:
         screens: Mapping[str, PromptScreen],
         health: Callable[[], tuple[str, ...]],
         calendar: "Bookings",
-    ) -> "Starlette":
+    ) -> tuple[App, Life]:
         from controller.reports.own_process import ReportMaker
         from controller.web.app import create_app
         from hardware.player.listening import stream_mix
 
         web = self._loaded.site.web
-        return create_app(
+        app = create_app(
             rooms,
             self._access,
             health,
@@ -260,6 +258,7 @@ class Doors:
             listen=lambda room: stream_mix(tap_path(self._shared.data, room)),
             fitting=self._fitting,
         )
+        return app, lambda: app.router.lifespan_context(app)
 
     def _authority(self) -> Path | None:
         """Return our own authority's certificate, unless the site is served by somebody else's."""

@@ -25,6 +25,7 @@ _COMMANDS: Final = re.compile(r"^/api/v1/rooms/([^/]+)/commands$")
 _HEADERS: Final = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
 
+App = ASGIApp
 Life = Callable[[], AbstractAsyncContextManager[object]]
 
 
