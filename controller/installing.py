@@ -8,6 +8,7 @@ never overwrite a site file or touch the data, and never do what it has not said
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -75,7 +76,7 @@ def _files(root: Path) -> Iterator[Step]:
             text, target = source.read_text(encoding="utf-8"), _under(root, place)
             if not target.is_file() or target.read_text(encoding="utf-8") != text:
                 known = "renew" if target.exists() else "write"
-                yield Step(f"{known} {place}", lambda target=target, text=text: _write(target, text, 0o644))
+                yield Step(f"{known} {place}", partial(_write, target, text, 0o644))
 
 
 def _site(root: Path, text: str) -> Iterator[Step]:
@@ -93,7 +94,7 @@ def _links(root: Path, rooms: tuple[str, ...]) -> Iterator[Step]:
     for link, to in wanted.items():
         place = _under(root, link)
         if not place.is_symlink() or place.readlink() != to:
-            yield Step(f"enable {link.name}", lambda place=place, to=to: _link(place, to))
+            yield Step(f"enable {link.name}", partial(_link, place, to))
     for place in sorted(_under(root, own).glob("stillroom-player@*.service")):
         if own / place.name not in wanted:
             yield Step(f"disable {place.name}: the site has no such room", place.unlink)
