@@ -197,7 +197,7 @@ async def test_a_profile_from_nothing_is_saved_rehearsed_at_a_hundred_times_and_
 
 
 async def test_a_rehearsal_in_the_real_room_is_a_marked_session(desk: Desk) -> None:
-    page = await desk.page("/rooms/garden/rehearse?profile=evening", role="therapist")
+    page = await desk.page("/rooms/garden/rehearse?profile=psilocybin", role="therapist")
     await ready(page)
     await page.click("input[name=realspeed][value='100']")
     await page.click("#startreal")
@@ -205,7 +205,7 @@ async def test_a_rehearsal_in_the_real_room_is_a_marked_session(desk: Desk) -> N
     session = (await desk.get("/api/v1/rooms/garden"))["session"]
     assert session["rehearsal_speed"] == 100
     assert "rehearsal" in session["title"]
-    assert session["phases"][-1]["start_ms"] == 30_000
+    assert session["phases"][-1]["start_ms"] == 420 * 600  # 420 min, a hundred times as fast
     assert (await desk.rig.command("end"))["ok"]
 
 
