@@ -56,8 +56,9 @@ MUTATIONS = (
     ),
     Mutation(
         "1 light", "what was kept through a crash is believed unasked",
-        "controller/desk_lamp.py", "        if not self.known:\n            # Not even",
-        "        if not self.known and not self.restored:\n            # Not even",
+        CORE + "lamp_belief.py",
+        "return unsure(belief, belief.model.target, now_ms, window_ms, brightness=True, colour=True)",
+        "return belief",
         "tests/shell/test_light_desk_restart.py",
     ),
     Mutation(
