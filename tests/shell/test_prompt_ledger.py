@@ -102,3 +102,30 @@ async def test_a_prompt_on_a_full_disk(can_note: bool, by_score: bool, goes_out:
 async def _both(first: Awaitable[None], second: Awaitable[bool]) -> None:
     await first
     await second
+
+
+@dataclass
+class LoggedJournal(MemoryJournal):
+    """A good disk that takes a moment."""
+
+    log: list[str] = field(default_factory=list)
+
+    async def append(self, records: object, checkpoint: object = None) -> None:
+        del records, checkpoint
+        await asyncio.sleep(0)
+        self.log.append("written")
+
+
+async def test_a_prompt_goes_out_when_its_record_is_on_the_disk_and_once() -> None:
+    journal = LoggedJournal()
+    health: list[str | None] = []
+    writer = RoomWriter(
+        journal,
+        publish=lambda prompt: journal.log.append(prompt.prompt_id),
+        health=health.append,
+        checkpoint=dict,
+    )
+    prompt = PublishPrompt("c-1", "breath", "Breathe.", Audience.CLIENT, 300, by_score=True)
+    writer.put(1, SESSION, (a_start(SESSION),), (prompt,))
+    await asyncio.wait_for(writer.flush(), 30)
+    assert journal.log == ["written", "c-1"]

@@ -156,7 +156,7 @@ MUTATIONS = (
         "        failures = await self._store(write)\n",
         "        for effect in write.effects:\n            if isinstance(effect, PublishPrompt):\n"
         "                self._publish(effect)\n        failures = await self._store(write)\n",
-        "tests/shell/test_room_journal_order.py",
+        "tests/shell/test_prompt_ledger.py",
     ),
     Mutation(
         "5 once", "what went out on a full disk is not noted", "controller/room_writer.py",
@@ -167,6 +167,7 @@ MUTATIONS = (
     Mutation(
         "5 once", "the next daemon does not ask what went out", "controller/core/session.py",
         "for key in sent_keys(state.live_session, event.sent):", "for key in ():",
+        "tests/core/test_session_edges.py",
     ),
     Mutation(
         "6 crash", "a session that ran is not taken up", "controller/room_heart.py",
