@@ -23,6 +23,7 @@ from controller.cli import (
     run,
     service,
     sessions,
+    status,
 )
 from controller.daemon.options import default_data_dir
 from controller.errors import UserError
@@ -37,6 +38,7 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("rehearse")(rehearse.rehearse)
 app.command("player")(service.player)
+app.command("status")(status.status)
 app.command("install")(install.install)
 app.command("uninstall")(install.uninstall)
 app.command("backup")(backup.backup)

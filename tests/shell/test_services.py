@@ -163,6 +163,28 @@ async def until(listener: socket.socket, word: str) -> list[str]:
     return found
 
 
+async def test_status_tells_how_a_running_daemon_is(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.write_site()
+    try:
+        await rig.start(profile=None)
+        async with asyncio.timeout(30):
+            while True:
+                told = await asyncio.to_thread(_status, rig.data)
+                if told.returncode == 0:
+                    break
+        assert "garden: 0 in session" in told.stdout
+        assert "tablets" in told.stdout
+    finally:
+        await rig.clean_up()
+    assert "no daemon runs" in _status(rig.data).stderr
+
+
+def _status(data: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "controller.cli", "status", f"--data={data}"]
+    return subprocess.run(command, check=False, capture_output=True, text=True)
+
+
 async def test_the_daemon_tells_systemd_how_it_is(
     manager_socket: socket.socket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
