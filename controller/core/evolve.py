@@ -63,7 +63,7 @@ def _command_name(body: r.RecordBody) -> str:
     return "Start" if isinstance(body, r.SessionStarted) else type(body).__name__
 
 
-def _apply(state: RoomState, record: r.Record) -> RoomState:
+def _apply(state: RoomState, record: r.Record) -> RoomState:  # noqa: PLR0911 - one match over all records
     body = record.body
     match body:
         case r.SessionStarted():

@@ -142,7 +142,7 @@ async def test_a_drag_across_three_seconds_without_a_link(rig: Rig, tablets: Tab
 
     async def back() -> bool:
         zones = {zone["zone"]: zone for zone in (await rig.snapshot())["zones"]}
-        return zones["bedside"]["overrides"] == [] and abs(zones["bedside"]["lstar"] - start) < 30
+        return bool(zones["bedside"]["overrides"] == [] and abs(zones["bedside"]["lstar"] - start) < 30)
 
     await rig.until(back, 30)
 

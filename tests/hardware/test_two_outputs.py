@@ -21,8 +21,8 @@ pytestmark = [
 LEVEL = 0.3
 SPEAKERS_DB, PHONES_DB = -6.0, -12.0
 STEP_BOUND = 1e-2
-"""A hard cut is ten times that. Where the recording lost some ms of a fade it is bent; sample for sample it is
-proven elsewhere."""
+"""A hard cut is ten times that. Where the recording lost some ms of a fade it is bent; sample for sample
+it is proven elsewhere."""
 PATIENCE_S = 30.0
 Sinks = dict[str, PulseSink]
 
