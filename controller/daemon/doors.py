@@ -182,7 +182,7 @@ class Doors:
         discovery = Discovery(self._loaded.site.mqtt.discovery)
         self._api = MqttApi(links, rooms, self._shared.clock, discovery=discovery, report=report)
         if self._loaded.site.mqtt.host is not None:
-            group.create_task(self._api.run())
+            group.create_task(self._run_on(self._api))
         await self._served.wait()
 
     async def open_rest(
@@ -207,6 +207,15 @@ class Doors:
         app, life = await asyncio.to_thread(self._make_app, rooms, screens, health, calendar)
         if self._early is not None:
             self._early.hand_over(app, life)
+
+    async def _run_on(self, api: MqttApi) -> None:
+        """Run the rooms' links to the site's broker.
+
+        What they announce first names profiles and presets: a thread reads those in, so that the other door
+        stays open meanwhile.
+        """
+        await asyncio.to_thread(lambda: self._shared.catalogue)
+        await api.run()
 
     async def _run_with(
         self, broker: "EmbeddedBroker", api: MqttApi, report: Callable[[str, str | None], None]
