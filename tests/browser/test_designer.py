@@ -178,9 +178,9 @@ async def test_a_profile_from_nothing_is_saved_rehearsed_at_a_hundred_times_and_
     await page.wait_for_selector("still-ribbon .now[visibility=visible]", state="attached")
     await page.wait_for_selector("body[data-rehearsal=done]", state="attached", timeout=60_000)
     await page.wait_for_selector("#report:not([hidden])")
-    assert "0:42:00" in await page.inner_text("#figures")
-    assert "back on the plan" in await page.inner_text("#outcomes")
-    assert "session ended" in await page.inner_text("#log")
+    await says(page, "#figures", "0:42:00")
+    await says(page, "#outcomes", "back on the plan")
+    await says(page, "#log", "session ended")
 
     tablet = await desk.page("/rooms/garden", role="therapist")
     await tablet.click("[data-profile=first-light]")
@@ -216,9 +216,9 @@ async def test_an_edit_leaves_comments_and_what_the_form_does_not_know(desk: Des
     file = desk.rig.folder / "tiny.yaml"
     page = await desk.page("/design/rooms/garden/profile?id=evening")
     await ready(page)
-    assert "anchor" in await page.inner_text("#wholefields")
+    await says(page, "#wholefields", "anchor")
     await page.get_by_role("button", name="Resting").click()
-    assert "steps" in await page.inner_text("#also")
+    await says(page, "#also", "steps")
     await page.fill("input[name=minutes]", "45")
     await slide(page, "Warmth", 2100)
     await save(page)
@@ -228,7 +228,7 @@ async def test_an_edit_leaves_comments_and_what_the_form_does_not_know(desk: Des
         "-      kelvin: 2000",
         "+      kelvin: 2100",
     ]
-    assert "phase rest, length: 40 min → 45 min" in await page.inner_text("#versions")
+    await says(page, "#versions", "phase rest, length: 40 min → 45 min")
 
 
 async def test_two_desks_do_not_write_over_each_other(desk: Desk) -> None:
@@ -241,7 +241,7 @@ async def test_two_desks_do_not_write_over_each_other(desk: Desk) -> None:
     await save(theirs)
     await mine.click("#savekey")
     await mine.wait_for_selector("#conflict:not([hidden])")
-    assert "length: 10 min → 12 min" in await mine.inner_text("#conflict")
+    await says(mine, "#conflict", "length: 10 min → 12 min")
     assert "minutes: 12" in file.read_text(encoding="utf-8")
     await mine.get_by_role("button", name="Save mine over it").click()
     await mine.wait_for_url(re.compile(r"saved=\d+"))
@@ -256,7 +256,7 @@ async def test_faults_are_said_as_one_goes_and_keep_it_from_being_saved(desk: De
     await page.get_by_role("button", name="Resting").click()
     await page.fill("input[name=minutes]", "5")
     await page.wait_for_selector("body[data-checked=faulty]", state="attached")
-    assert "expected a minute inside the phase" in await page.inner_text("#faults")
+    await says(page, "#faults", "expected a minute inside the phase")
     assert await page.get_attribute("#savekey", "aria-disabled") == "true"
     await page.fill("input[name=minutes]", "30")
     await checked(page)

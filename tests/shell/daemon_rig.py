@@ -98,6 +98,14 @@ class Rig:
         )
         await self._wait_until_served()
         self.token = self.make_token("therapist")
+        if profile is not None:
+            await self.until(self._in_session)
+
+    async def _in_session(self) -> bool:
+        """Whether there is a session: it begins after the door has opened."""
+        with suppress(httpx.HTTPError, ValueError):
+            return bool((await self.snapshot()).get("session"))
+        return False
 
     async def _wait_until_served(self) -> None:
         assert self.process is not None
