@@ -13,13 +13,14 @@ import pytest_asyncio
 from whole_room import WholeRoom, whole_room
 
 from controller.core.records import FaultCleared, FaultRaised, Record
+from controller.daemon.music import pieces_to_come
 from controller.journal import journal_path
 from controller.journal_store import AddNote, connect_for_writing, prepare_record, write_all
 from controller.reports.account import Account
 from controller.reports.book import books_in
 from controller.reports.desk import ReportDesk, Wanted
 from controller.reports.room_card import RoomCard
-from playlists.catalogue import Pools
+from playlists.music_library import load_pools
 
 MARK = "MARKED-FREE-TEXT the sea"
 MINUTE = 60_000
@@ -53,6 +54,8 @@ async def lived(here: WholeRoom) -> str:
     await here.wait(4)
     here.room.part_health("lights.hue", None)
     await here.say("extend", minutes=10)
+    await here.say("skip_track")
+    await here.wait(1)
     await here.say("silence", minutes=5)
     await here.wait(60)
     await here.say("scene", scene="path")
@@ -72,7 +75,7 @@ async def lived(here: WholeRoom) -> str:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def told(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Path, str]]:
     folder = tmp_path_factory.mktemp("told")
-    async with whole_room(Pools()) as here:
+    async with whole_room(load_pools(folder, pieces_to_come(folder / "music"))) as here:
         session = await lived(here)
         write_down(folder, here)
     yield folder, session
@@ -171,6 +174,38 @@ def test_every_number_of_the_page_is_the_journal_s(told: tuple[Path, str]) -> No
         ]
         for row, until in zip(phases, ends, strict=True)
     ]
+    tracks = of("track_started")
+    ends = [*(row["at_ms"] for row in tracks[1:]), end]
+    assert len(tracks) > 30
+    assert [row[:4] for row in page.rows("What was heard")] == [
+        [
+            clock(row["at_ms"] - start),
+            row["body"]["title"],
+            row["body"]["artist"],
+            minutes(until - row["at_ms"]),
+        ]
+        for row, until in zip(tracks, ends, strict=True)
+    ]
+    skips = [row["at_ms"] for row in of("track_skipped")]
+    assert [clock(max(row["at_ms"] for row in tracks if row["at_ms"] <= skip) - start) for skip in skips] == [
+        row[0] for row in page.rows("What was heard") if row[4] == "skipped"
+    ]
+    told = {
+        "note_taken",
+        "anchor_marked",
+        "session_held",
+        "session_resumed",
+        "phase_extended",
+        "phase_jumped",
+        "track_skipped",
+        "scene_taken",
+        "eyeshades_changed",
+        "headphones_changed",
+        "command_undone",
+    }
+    assert [row[0] for row in page.rows("Noted and done")] == [
+        clock(row["at_ms"] - start) for row in rows if row["body"]["kind"] in told
+    ]
     assert [row[0] for row in page.rows("Words and cards")] == [
         clock(row["at_ms"] - start) for row in of("prompt_cued")
     ]
@@ -223,7 +258,7 @@ def test_the_setting_report_says_what_it_knows_and_from_where(told: tuple[Path, 
     assert 'A window on an oak. <span class="source">(room card)</span>' in page
     assert "dose: 0:20 after the start." in page
     assert "the bridge does not answer" in page
-    assert "Eyeshades on for 100 min." in page
+    assert "Eyeshades on for 101 min." in page
 
 
 def test_parquet_and_csv_hold_every_record(told: tuple[Path, str]) -> None:

@@ -132,7 +132,18 @@ async def whole_room(
     if before is not None:
         await room.recover()
     async with asyncio.TaskGroup() as tasks:
-        running = tasks.create_task(room.run())
+        running = [tasks.create_task(room.run()), tasks.create_task(_listen(room, clock, player))]
         await clock.settle()
         yield WholeRoom(room, clock, journal, player)
-        running.cancel()
+        for task in running:
+            task.cancel()
+
+
+async def _listen(room: Room, clock: ManualClock, player: VirtualPlayer) -> None:
+    """Bring the player's word to the room, as its process would."""
+    while True:
+        now = clock.now_ms()
+        due = player.next_due_ms()
+        await clock.sleep_until(min(now + 1_000, now + 1_000 if due is None else max(due, now + 1)))
+        for event in (*player.tick(), player.status()):
+            room.on_player(event)
