@@ -190,7 +190,7 @@ def test_every_number_of_the_page_is_the_journal_s(told: tuple[Path, str]) -> No
     assert [clock(max(row["at_ms"] for row in tracks if row["at_ms"] <= skip) - start) for skip in skips] == [
         row[0] for row in page.rows("What was heard") if row[4] == "skipped"
     ]
-    told = {
+    moments = {
         "note_taken",
         "anchor_marked",
         "session_held",
@@ -204,7 +204,7 @@ def test_every_number_of_the_page_is_the_journal_s(told: tuple[Path, str]) -> No
         "command_undone",
     }
     assert [row[0] for row in page.rows("Noted and done")] == [
-        clock(row["at_ms"] - start) for row in rows if row["body"]["kind"] in told
+        clock(row["at_ms"] - start) for row in rows if row["body"]["kind"] in moments
     ]
     assert [row[0] for row in page.rows("Words and cards")] == [
         clock(row["at_ms"] - start) for row in of("prompt_cued")
