@@ -104,7 +104,7 @@ async def test_it_survives_the_broker_and_itself_without_showing_twice(tmp_path:
             async with Stranger(broker.port) as room:
                 # The room's daemon was killed too and does not know what it has sent: everything again.
                 for again in range(number):
-                    room.publish(CLIENT, prompt(f"p-{again}", f"words {again}", ttl_s=1))
+                    room.publish(CLIENT, prompt(f"p-{again}", f"words {again}", ttl_s=3))
                 await until(partial(has_shown, screen, number))
             await broker.kill()
             await until(lambda: not link.up)

@@ -26,7 +26,7 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
-async def until(condition: Callable[[], object], timeout_s: float = 5.0, what: str = "it") -> None:
+async def until(condition: Callable[[], object], timeout_s: float = 30.0, what: str = "it") -> None:
     """Wait for something another process does."""
     try:
         async with asyncio.timeout(timeout_s):
