@@ -1,6 +1,7 @@
 # make run     start Stillroom with the demo site (PROFILE=psilocybin SPEED=60 PORT=8080 MQTT_PORT=1883
 #              SITE=stillroom.yaml DATA=folder change what it does)
 # make test    everything that is checked before a change is taken
+# make test-long  what takes minutes: the designer, set-up and room check in Chromium, kills, a sealed session
 # make bench   the performance promises, each with its figure
 # make test-homeassistant  Home Assistant's own code against our discovery (a large package, own environment)
 # make lint    only the checks that run nothing
@@ -21,7 +22,7 @@ RUN_FLAGS = --profile '$(PROFILE)' \
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PYTHON
 
-.PHONY: setup run test test-homeassistant lint bench clean
+.PHONY: setup run test test-long test-homeassistant lint bench clean
 .DEFAULT_GOAL := run
 
 setup: $(RUN_STAMP)
@@ -50,8 +51,12 @@ lint: $(TEST_STAMP)
 
 # Most wait more than they work, hence three workers. What listens to sound runs alone afterwards: it measures real time.
 test: lint
-	$(BIN)/pytest -n 3 --dist loadfile -m "not real_time"
-	$(BIN)/pytest -m real_time
+	$(BIN)/pytest -n 3 --dist loadfile -m "not real_time and not long"
+	$(BIN)/pytest -m "real_time and not long"
+
+# What would make `make test` longer than ten minutes: whole daemons and pages (tests/conftest.py names them).
+test-long: $(TEST_STAMP)
+	$(BIN)/pytest -n 2 --dist loadfile -m long
 
 # Home Assistant's newest release for Python 3.11, with what its MQTT integration would fetch for itself.
 HA_VENV := .venv-homeassistant
