@@ -141,7 +141,7 @@ async def test_what_waits_goes_out_when_the_link_is_back_unless_it_is_past_its_t
         for number in range(3):
             await wire.kill()
             await until(lambda: not link.up)
-            prompts.publish(Prompt(f"old-{number}", "feet", None, Audience.CLIENT, 1))
+            prompts.publish(Prompt(f"old-{number}", "feet", None, Audience.CLIENT, 1 if number == 0 else 60))
             prompts.publish(Prompt(f"new-{number}", "feet", None, Audience.CLIENT, 60))
             if number == 0:
                 await asyncio.sleep(1.1)

@@ -237,7 +237,7 @@ class Stranger:
     def on(self, topic: str) -> list[Got]:
         return [message for message in tuple(self.got) if message.topic == topic]
 
-    async def wait_for(self, topic: str, count: int = 1, timeout_s: float = 5.0) -> Got:
+    async def wait_for(self, topic: str, count: int = 1, timeout_s: float = 30.0) -> Got:
         await until(lambda: len(self.on(topic)) >= count, timeout_s, f"message {count} on {topic}")
         return self.on(topic)[count - 1]
 
